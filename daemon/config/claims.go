@@ -1,0 +1,95 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// guardedClaims are the claims that decide whether a token is one for us at all. None of them says what its subject
+// may do.
+var guardedClaims = []string{
+	"iss", "aud", "exp", "nbf", "iat", "tid", "ver", "azp", "appid", "scp", "idtyp", "_claim_names", "hasgroups",
+}
+
+// unfitUserClaims name nobody for good: they change, are given to others later, are chosen by the user or the tenant's
+// administrators, or are shared by many (learn.microsoft.com/entra/identity-platform/claims-validation).
+var unfitUserClaims = []string{
+	"email", "upn", "preferred_username", "unique_name", "name",
+	"groups", "roles", "wids", "amr", "acrs", "xms_cc",
+}
+
+// claimNames reads [provider.NAME.claims].
+func claimNames(provider *table) ClaimNames {
+	t := provider.sub("claims")
+	read := func(key, standard string, is form) ClaimName { return ClaimName(t.text(key, standard, is)) }
+	names := ClaimNames{
+		User:      read("user", "oid", userClaim),
+		Email:     read("email", "email", profileClaim),
+		FirstName: read("first_name", "given_name", profileClaim),
+		LastName:  read("last_name", "family_name", profileClaim),
+		Groups:    read("groups", "groups", claim),
+		Roles:     read("roles", "groups", claim),
+		Admin:     read("admin", "", profileClaim),
+	}
+	return names
+}
+
+// claim judges the name of a claim.
+func claim(name string) flaw {
+	if name == "" {
+		return flawf("want the name of a claim, got an empty string")
+	}
+	top, ok := topLevel(name)
+	if !ok {
+		return flaw{
+			problem: "want a JSON Pointer such as \"/a/b\" in which ~ stands as ~0 and / as ~1, got " + show(name),
+			hint:    "a name that begins with / is a JSON Pointer (RFC 6901)",
+		}
+	}
+	if isOneOf(top, guardedClaims) {
+		return flawf("want a claim about the user, got %s, which says whether the token is valid", show(name))
+	}
+	return flaw{}
+}
+
+// profileClaim judges the name of a claim that may be switched off.
+func profileClaim(name string) flaw {
+	if name == "" {
+		return flaw{}
+	}
+	return claim(name)
+}
+
+// userClaim judges the name of the claim that identifies a user.
+func userClaim(name string) flaw {
+	if top, _ := topLevel(name); isOneOf(top, unfitUserClaims) {
+		return flaw{
+			problem: "want a claim that identifies one user for good, got " + show(name),
+			hint:    `"oid" is the user's object ID; "sub" is another ID for each application`,
+		}
+	}
+	return claim(name)
+}
+
+// topLevel gives the member of the token that a claim name begins at. ok is false for a wrong JSON Pointer.
+func topLevel(name string) (top string, ok bool) {
+	pointer, isPointer := strings.CutPrefix(name, "/")
+	if !isPointer {
+		return name, true
+	}
+	for _, part := range strings.Split(pointer, "/") {
+		if strings.Contains(strings.NewReplacer("~0", "", "~1", "").Replace(part), "~") {
+			return "", false
+		}
+	}
+	top, _, _ = strings.Cut(pointer, "/")
+	return strings.NewReplacer("~0", "~", "~1", "/").Replace(top), top != ""
+}
+
+// isOneOf compares in any case: a token that holds such a name in another case is refused as a whole.
+func isOneOf(name string, list []string) bool {
+	return slices.ContainsFunc(list, func(one string) bool { return strings.EqualFold(one, name) })
+}
+
+// is reports whether the claim name means the top-level claim of that name.
+func (n ClaimName) is(claim string) bool { return n == ClaimName(claim) || n == ClaimName("/"+claim) }

@@ -1,0 +1,149 @@
+// Package config reads the files under /etc/claimd into a Config, or tells everything that is wrong with them, each
+// fault as file:line: key: problem.
+//
+// Read takes all bytes once, under the rules for owners and modes. Tree.Parse makes a Config of those bytes and looks at
+// nothing else, so that what is hashed is what is parsed. A Config is never changed after that.
+package config
+
+import (
+	"time"
+
+	"github.com/claimd/claimd/daemon/entra"
+)
+
+// Config is a whole configuration, merged from all files, with every default filled in. Each field's meaning is that
+// of its key in etc/claimd/claimd.toml.
+type Config struct {
+	Enabled         bool
+	Providers       []Provider // in byte order of their names
+	Mapping         Mapping
+	Groups          []Local // in the order of the files
+	Roles           []Local
+	Users           []User
+	ServiceAccounts []ServiceAccount
+	Server          Server
+	Proxy           Proxy
+	Outbound        Outbound
+	Admin           Admin
+	State           State
+	Log             Log
+}
+
+// Provider is [provider.NAME].
+type Provider struct {
+	Name                 string
+	TenantID             string // GUID in lower case, like all GUIDs here
+	ApplicationID        string
+	ClientApplicationIDs []string // may be empty: nobody
+	ApplicationIDURIs    []string
+	RequiredScopes       []string
+	Cloud                entra.Cloud
+	Authority            string        // without a final slash; "" = the cloud's own host
+	ClockSkew            time.Duration // 0 to 5 minutes
+	Guests               Guests
+	AdminValue           string
+	AdminGroup           string
+	UserPrefix           string
+	Claims               ClaimNames
+}
+
+// Guests tells whether guests of a tenant are let in.
+type Guests string
+
+// The two values of `guests`.
+const (
+	GuestsAllow Guests = "allow"
+	GuestsDeny  Guests = "deny"
+)
+
+// ClaimNames is [provider.NAME.claims]. User is never off; the others are where they are "".
+type ClaimNames struct {
+	User, Email, FirstName, LastName, Groups, Roles, Admin ClaimName
+}
+
+// ClaimName names one claim: a plain name is one literal top-level member, dots and slashes included; a name that
+// begins with / is a JSON Pointer (RFC 6901). "" is off.
+type ClaimName string
+
+// Mapping is [mapping].
+type Mapping struct {
+	DefaultGroups []string
+	DefaultRoles  []string
+	CaseSensitive bool
+}
+
+// Local is one line of [groups] or [roles].
+type Local struct {
+	Name      string
+	Label     string
+	Values    []string // nil: its own name
+	Providers []string // nil: every provider
+}
+
+// User is one [[user]].
+type User struct {
+	Provider string // filled in where there is one provider only
+	ID       string
+	Groups   []string
+	Roles    []string
+	Blocked  bool
+}
+
+// ServiceAccount is one [[service_account]].
+type ServiceAccount struct {
+	Provider      string // filled in where there is one provider only
+	ObjectID      string
+	ApplicationID string // "" = the app must stand in client_application_ids
+	Name          string
+	Groups        []string
+	Roles         []string
+	Active        bool
+}
+
+// Server is [server].
+type Server struct {
+	Listen      []string // host:port or unix:/path
+	SocketMode  uint32   // permission bits of unix sockets
+	SocketGroup string
+	Headers     Headers
+}
+
+// Headers is [server.headers]: canonical header names; "" leaves one out.
+type Headers struct {
+	User, Email, Name, Groups, Roles, Admin, Provider, Client, Scopes string
+}
+
+// Proxy is [proxy].
+type Proxy struct {
+	Listen               []string
+	Upstream             string // http://host:port, https://host[:port] or unix:/path; "" with Listen empty
+	ForwardAuthorization bool
+}
+
+// Outbound is [outbound].
+type Outbound struct {
+	Proxy  string // http://host:port; "" = direct
+	CAFile string
+	CA     []byte // the content of CAFile: PEM; nil without one
+}
+
+// Admin is [admin].
+type Admin struct{ Socket string }
+
+// State is [state].
+type State struct{ Directory string }
+
+// Log is [log].
+type Log struct {
+	Level   string // debug | info | warn | error
+	Format  string // auto | text | json
+	Denials bool
+}
+
+// AuthorityURL gives the base address of the provider's documents, without a final slash.
+func (p *Provider) AuthorityURL() string {
+	if p.Authority != "" {
+		return p.Authority
+	}
+	return p.Cloud.Authority()
+}

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"slices"
+
+	"github.com/claimd/claimd/mapping"
+)
+
+// Parse makes a Config of the tree and finds every fault that needs no compiled rules. Faults holds notices too. The
+// Config is nil where a file could not be read or is no TOML; beside other faults it is there, so that further faults
+// can be found in it.
+func (t *Tree) Parse() (*Config, Faults) {
+	root, faults, whole := t.merged()
+	check := &checker{root: root, order: map[string]int{}, whole: whole, faults: slices.Clone(faults)}
+	for i, file := range t.Files {
+		check.order[file.Path] = i
+	}
+	config := check.config(t.Extra)
+	if !whole {
+		config = nil
+	}
+	return config, check.sorted()
+}
+
+// config reads the whole of the merged files.
+func (c *checker) config(extra []File) *Config {
+	top := &table{check: c, node: c.root}
+	c.tables = append(c.tables, top)
+	config := &Config{Enabled: top.flag("enabled", false)}
+	config.Providers = providers(top)
+	config.Mapping = mappingTable(top)
+	config.Groups = locals(top, "groups")
+	config.Roles = locals(top, "roles")
+	config.Users = users(top, config.Providers)
+	config.ServiceAccounts = serviceAccounts(top, config.Providers)
+	top.never("route")
+	config.Server = server(top)
+	config.Proxy = proxy(top)
+	config.Outbound = outbound(top, extra)
+	laterTables(top)
+	config.Admin = admin(top)
+	config.State = state(top)
+	config.Log = logTable(top)
+	if config.Enabled && len(config.Providers) == 0 {
+		c.missing(mapping.Path{"enabled"}, "write a [provider.NAME] table, or enabled = false", "want a provider where this is true, got none")
+	}
+	c.unknown()
+	c.twins(config.Providers)
+	c.doors(config)
+	return config
+}
+
+// laterTables knows the tables of later versions.
+func laterTables(top *table) {
+	top.sub("metrics").laterTexts("listen")
+	top.sub("directory").laterText("url_file", "")
+}
+
+func mappingTable(top *table) Mapping {
+	t := top.sub("mapping")
+	m := Mapping{
+		DefaultGroups: t.texts("default_groups", nil, nil),
+		DefaultRoles:  t.texts("default_roles", nil, nil),
+		CaseSensitive: t.flag("case_sensitive", true),
+	}
+	t.choiceOf("sign_up", []string{"auto"}, []string{"invite"})
+	return m
+}
+
+func admin(top *table) Admin {
+	t := top.sub("admin")
+	return Admin{Socket: t.text("socket", DefaultAdminSocket, socketPath)}
+}
+
+func state(top *table) State {
+	t := top.sub("state")
+	return State{Directory: t.text("directory", "/var/lib/claimd", absolutePath)}
+}
+
+func logTable(top *table) Log {
+	t := top.sub("log")
+	return Log{
+		Level:   t.text("level", "info", oneOf("debug", "info", "warn", "error")),
+		Format:  t.choice("format", "auto", "text", "json"),
+		Denials: t.flag("denials", true),
+	}
+}

@@ -1,0 +1,280 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/claimd/claimd/mapping"
+)
+
+// maxFileBytes is the most that one file may hold: room for some 50,000 groups.
+const maxFileBytes = 4 << 20
+
+// ReadOptions change how Read reads. The zero value reads the tree as it stands.
+type ReadOptions struct {
+	// With names files that stand in for others: the path of the tree -> the file whose bytes are taken instead
+	// (claimctl check --with). The stand-in may add a file to conf.d. File rules are not applied to the stand-in.
+	With map[string]string
+}
+
+// Read reads path and conf.d/*.toml beside it, and checks owners, modes and sizes of the files and of the directories
+// above them. The Faults tell what keeps a file from being read; then the Tree holds the others.
+func Read(path string, options ReadOptions) (*Tree, Faults) {
+	r := &reader{guard: newGuard(), with: map[string]string{}, tree: &Tree{Path: path}}
+	for _, place := range slices.Sorted(maps.Keys(options.With)) {
+		r.with[r.absolute(place)] = options.With[place]
+	}
+	r.main(path)
+	r.directory(filepath.Join(filepath.Dir(path), "conf.d"))
+	r.certificates()
+	for _, place := range slices.Sorted(maps.Keys(r.with)) {
+		r.refuse(place, "stands in no place of this configuration", "name claimd.toml, a .toml file of conf.d, or the ca_file")
+	}
+	r.tree.watched = r.guard.watched
+	return r.tree, r.guard.faults
+}
+
+// reader fills a Tree.
+type reader struct {
+	guard *guard
+	with  map[string]string // absolute path -> its stand-in; what was used is taken out
+	tree  *Tree
+}
+
+func (r *reader) refuse(path, problem, hint string) {
+	r.guard.fault(path, hint, "%s", problem)
+	r.tree.partial = true
+}
+
+// absolute gives the absolute, clean form of a path.
+func (r *reader) absolute(path string) string {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		r.refuse(path, "the working directory cannot be found: "+cause(err), "name the file by its whole path")
+		return path
+	}
+	return absolute
+}
+
+// main reads claimd.toml. One that is missing or empty is never taken for a configuration of defaults: it may be half
+// of somebody's save.
+func (r *reader) main(path string) {
+	bytes, ok := r.bytes(path)
+	if !ok {
+		return
+	}
+	if len(bytes) == 0 {
+		r.refuse(path, "want a configuration, got an empty file", "a file of comments only is a configuration that denies every request")
+		return
+	}
+	r.tree.Files = append(r.tree.Files, newFile(path, bytes))
+}
+
+// directory reads conf.d.
+func (r *reader) directory(path string) {
+	names := r.names(path)
+	for place := range r.with {
+		if filepath.Dir(place) == r.absolute(path) && isConfigName(filepath.Base(place)) {
+			names = append(names, filepath.Base(place))
+		}
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		file := filepath.Join(path, name)
+		if bytes, ok := r.bytes(file); ok {
+			r.tree.Files = append(r.tree.Files, newFile(file, bytes))
+		}
+	}
+}
+
+// names lists the configuration files of a directory, which need not be there.
+func (r *reader) names(path string) []string {
+	absolute := r.absolute(path)
+	resolved, sound, err := r.guard.walk(absolute)
+	if errors.Is(err, fs.ErrNotExist) && !exists(absolute) {
+		return nil
+	}
+	var info fs.FileInfo
+	var entries []fs.DirEntry
+	if err == nil {
+		info, err = os.Lstat(resolved)
+	}
+	if err == nil {
+		entries, err = os.ReadDir(resolved)
+	}
+	if err != nil {
+		r.unreadable(path, err)
+		return nil
+	}
+	r.guard.watch(resolved)
+	if !r.guard.directory(resolved, info) || !sound {
+		r.tree.partial = true
+		return nil
+	}
+	var names []string
+	for _, entry := range entries {
+		if isConfigName(entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
+}
+
+// exists reports whether a name is there, if only as a link that leads nowhere.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func isConfigName(name string) bool {
+	return strings.HasSuffix(name, ".toml") && !strings.HasPrefix(name, ".")
+}
+
+// certificates reads the file that outbound.ca_file names, as far as the files parse. A fault in it is told at the key.
+func (r *reader) certificates() {
+	root, _, _ := r.tree.merged()
+	key := mapping.Path{"outbound", "ca_file"}
+	setting, ok := find(root, key)
+	path, isText := setting.value.(string)
+	if !ok || !isText || !filepath.IsAbs(path) {
+		return
+	}
+	told := len(r.guard.faults)
+	bytes, ok := r.bytes(path)
+	if ok {
+		r.tree.Extra = append(r.tree.Extra, newFile(path, bytes))
+	}
+	for i := told; i < len(r.guard.faults); i++ {
+		fault := &r.guard.faults[i]
+		fault.Problem = fault.File + ": " + fault.Problem
+		fault.File, fault.Line, fault.Key = setting.place.File, setting.place.Line, KeyPath(key)
+	}
+}
+
+func newFile(path string, bytes []byte) File {
+	sum := sha256.Sum256(bytes)
+	return File{Path: path, SHA256: hex.EncodeToString(sum[:]), Bytes: bytes}
+}
+
+// bytes reads one file, or what stands in for it.
+func (r *reader) bytes(path string) ([]byte, bool) {
+	absolute := r.absolute(path)
+	if standIn, ok := r.with[absolute]; ok {
+		delete(r.with, absolute)
+		return r.standIn(standIn)
+	}
+	resolved, sound, err := r.guard.walk(absolute)
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Lstat(resolved)
+	}
+	if err != nil {
+		r.unreadable(path, err)
+		return nil, false
+	}
+	if !info.Mode().IsRegular() {
+		r.refuse(path, "want a file, got "+typeName(info.Mode()), "")
+		return nil, false
+	}
+	if !sound {
+		r.tree.partial = true
+		return nil, false
+	}
+	bytes, err := r.open(resolved)
+	switch {
+	case errors.Is(err, errUnfit): // the guard has told why
+		r.tree.partial = true
+	case err != nil:
+		r.unreadable(path, err)
+	}
+	return bytes, err == nil
+}
+
+// open reads the file at a place without links, and judges what it has open. A FIFO or a device that took the place
+// meanwhile cannot hold it up (O_NONBLOCK).
+func (r *reader) open(resolved string) ([]byte, error) {
+	file, err := os.OpenFile(resolved, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		r.guard.fault(resolved, "", "want a file, got %s", typeName(info.Mode()))
+		return nil, errUnfit
+	}
+	if !r.guard.file(resolved, info) {
+		return nil, errUnfit
+	}
+	return readAll(file)
+}
+
+func (r *reader) standIn(path string) ([]byte, bool) {
+	file, err := os.Open(path)
+	if err != nil {
+		r.unreadable(path, err)
+		return nil, false
+	}
+	defer file.Close()
+	bytes, err := readAll(file)
+	if err != nil {
+		r.unreadable(path, err)
+		return nil, false
+	}
+	return bytes, true
+}
+
+// The ways in which a file that is there cannot be used.
+var (
+	errTooLarge = errors.New("file is too large")
+	errUnfit    = errors.New("file breaks the rules")
+)
+
+func readAll(file *os.File) ([]byte, error) {
+	bytes, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	if len(bytes) > maxFileBytes {
+		return nil, errTooLarge
+	}
+	return bytes, err
+}
+
+// unreadable tells why a file cannot be read.
+func (r *reader) unreadable(path string, err error) {
+	switch {
+	case errors.Is(err, errTooLarge):
+		r.refuse(path, fmt.Sprintf("want at most %d MiB, got more", maxFileBytes>>20), "")
+	case errors.Is(err, fs.ErrPermission):
+		r.refuse(path, "cannot be read: "+cause(err), fmt.Sprintf("uid %d must be able to read it", r.guard.uid))
+	case errors.Is(err, fs.ErrNotExist) && path == r.tree.Path:
+		r.refuse(path, "cannot be read: "+cause(err), "name the file with --config FILE")
+	default:
+		r.refuse(path, "cannot be read: "+cause(err), "")
+	}
+}
+
+func typeName(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	case mode&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "something else"
+}

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/claimd/claimd/mapping"
+)
+
+func server(top *table) Server {
+	t := top.sub("server")
+	anywhere := t.choice("plaintext", "loopback", "anywhere") == "anywhere"
+	s := Server{
+		Listen:      t.texts("listen", []string{"127.0.0.1:4180"}, listenAddress(anywhere)),
+		SocketMode:  socketMode(t),
+		SocketGroup: t.optional("socket_group", groupName),
+	}
+	t.laterTexts("trusted_proxies")
+	t.choiceOf("original_request", []string{"none"}, []string{"x-original", "x-forwarded"})
+	s.Headers = headers(t)
+	return s
+}
+
+// socketMode reads the permission bits of unix sockets, which TOML would take for decimal without quotes.
+func socketMode(t *table) uint32 {
+	const standard = 0o660
+	mode := uint32(standard)
+	t.text("socket_mode", "0660", func(text string) flaw {
+		parsed, err := strconv.ParseUint(text, 8, 32)
+		if err != nil || parsed > 0o777 {
+			return flawf(`want permissions in octal such as "0660", got %s`, show(text))
+		}
+		mode = uint32(parsed)
+		return flaw{}
+	})
+	return mode
+}
+
+func groupName(name string) flaw {
+	if strings.ContainsAny(name, " \t:,/") {
+		return flawf("want the name of a group of this host, got %s", show(name))
+	}
+	return flaw{}
+}
+
+// proxy reads [proxy]. Where plaintext may be bound is a setting of [server]; it holds here too, as there is no TLS yet.
+func proxy(top *table) Proxy {
+	t := top.sub("proxy")
+	plaintext, _ := find(top.node, mapping.Path{"server", "plaintext"})
+	p := Proxy{
+		Listen:               t.texts("listen", nil, listenAddress(plaintext.value == "anywhere")),
+		Upstream:             strings.TrimSuffix(t.optional("upstream", upstream), "/"),
+		ForwardAuthorization: t.flag("forward_authorization", false),
+	}
+	t.laterText("tls_certificate", "")
+	t.laterText("tls_key_file", "")
+	switch {
+	case len(p.Listen) > 0 && p.Upstream == "":
+		t.check.missing(t.at("upstream"), "name the API, as in \"http://127.0.0.1:8080\"", "is missing: listen is set")
+	case p.Upstream != "" && len(p.Listen) == 0:
+		t.check.missing(t.at("listen"), "name the address, as in [\"127.0.0.1:4181\"]", "is missing: upstream is set")
+	}
+	return p
+}
+
+// doors finds an address that is to be bound twice.
+func (c *checker) doors(config *Config) {
+	first := map[string]mapping.Path{}
+	doors := []struct {
+		name   string
+		listen []string
+	}{{"server", config.Server.Listen}, {"proxy", config.Proxy.Listen}, {"admin", []string{"unix:" + config.Admin.Socket}}}
+	for _, door := range doors {
+		for i, address := range door.listen {
+			path := mapping.Path{door.name, "listen", i}
+			if door.name == "admin" {
+				path = mapping.Path{"admin", "socket"}
+			}
+			if other, ok := first[address]; ok && !strings.HasSuffix(address, ":0") {
+				c.fault(path, "", "is the same address as %s", KeyPath(other))
+				continue
+			}
+			first[address] = slices.Clone(path)
+		}
+	}
+}

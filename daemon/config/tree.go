@@ -1,0 +1,68 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"sync"
+
+	"github.com/claimd/claimd/mapping"
+)
+
+// DefaultPath is where the configuration stands without --config.
+const DefaultPath = "/etc/claimd/claimd.toml"
+
+// Tree is the bytes of all files of a configuration, read once. It is immutable, and safe for concurrent use.
+type Tree struct {
+	Path  string // claimd.toml, as named
+	Files []File // claimd.toml first, then conf.d/*.toml in byte order of their names
+	Extra []File // the files that *_file keys name (ca_file), as far as they could be read
+
+	partial bool     // a file could not be read: what seems to be missing may stand in it
+	watched []string // see WatchedDirectories
+
+	once   sync.Once // guards what merged makes
+	root   *node
+	faults Faults
+	whole  bool
+}
+
+// File is one file of a Tree.
+type File struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // hexadecimal
+	Bytes  []byte `json:"-"`
+}
+
+// Hash is the SHA-256 of all names and bytes, in hexadecimal: two trees with the same hash are the same configuration.
+// A tree of which a file could not be read never has the hash of a whole one.
+func (t *Tree) Hash() string {
+	sum := sha256.New()
+	number := func(n int) { sum.Write(binary.BigEndian.AppendUint64(nil, uint64(n))) }
+	for _, files := range [][]File{t.Files, t.Extra} {
+		number(len(files))
+		for _, file := range files {
+			number(len(file.Path))
+			sum.Write([]byte(file.Path))
+			number(len(file.Bytes))
+			sum.Write(file.Bytes)
+		}
+	}
+	if t.partial {
+		sum.Write([]byte("partial"))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// Locate gives the place of a setting, or of the nearest table above it that the files hold. Line is 0 where the files
+// hold nothing of it.
+func (t *Tree) Locate(path mapping.Path) Position {
+	root, _, _ := t.merged()
+	nearest, _ := find(root, path)
+	return nearest.place
+}
+
+// WatchedDirectories gives the directories whose entries decide what Read reads: those of the files and of what their
+// symbolic links point to, of conf.d, and of every *_file. Missing ones are left out. They are those that Read met.
+func (t *Tree) WatchedDirectories() []string { return slices.Clone(t.watched) }
