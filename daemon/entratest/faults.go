@@ -1,0 +1,27 @@
+package entratest
+
+import "time"
+
+// Faults make the tenant misbehave. The zero value behaves.
+type Faults struct {
+	Status       int                                   // answer documents and keys with this status
+	Delay        time.Duration                         // before each answer
+	ShuffleKeys  bool                                  // keys in random order (Entra promises none)
+	ExtraMembers bool                                  // unknown members in documents, keys, claims
+	HalfV1       bool                                  // every second minted token is v1.0, unless its version is asked for
+	Rewrite      func(what string, body []byte) []byte // changes documents and key sets at will; nil = not
+}
+
+// SetFaults makes the tenant misbehave from now on. Rewrite may be called at once from many requests; what is as in
+// Requests.
+func (t *Tenant) SetFaults(faults Faults) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.faults = faults
+}
+
+func (t *Tenant) currentFaults() Faults {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.faults
+}

@@ -1,0 +1,154 @@
+package entratest
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The API and the clients of the sample.
+const (
+	sampleAPI     = "c8d14e02-7b6a-4f39-9e51-2a84f06d73bc"
+	samplePublic  = "3e90b7d5-4c12-4a8f-b06e-d7f1529a8c64"
+	sampleService = "a1f75c38-62de-4b90-8d43-0be9c7248f15"
+	sampleSecret  = "fake-secret-of-the-sample"
+)
+
+// form gives a good request for version 2 with the changes; "" removes a field.
+func form(changes map[string]string) url.Values {
+	values := url.Values{"grant_type": {"client_credentials"}, "client_id": {sampleService}, "client_secret": {sampleSecret},
+		"scope": {"api://" + sampleAPI + "/.default"}}
+	for name, value := range changes {
+		values.Set(name, value)
+		if value == "" {
+			values.Del(name)
+		}
+	}
+	return values
+}
+
+func TestAnApplicationGetsATokenOfItsOwn(t *testing.T) {
+	tenant := start(t, nil)
+	status, body := post(t, tenant, "/"+tenant.Directory().TenantID+"/oauth2/v2.0/token", form(nil))
+	equal(t, "status", status, 200)
+	equal(t, "members", names(body), "access_token expires_in ext_expires_in token_type")
+	equal(t, "expires_in", body["expires_in"], 4500)
+	equal(t, "token_type", body["token_type"], "Bearer")
+	if err := verify(t, tenant, 2, body["access_token"].(string)); err != nil {
+		t.Error(err)
+	}
+	_, claims := parts(t, body["access_token"].(string))
+	equal(t, "azp", claims["azp"], sampleService)
+	equal(t, "scp", claims["scp"], nil)
+	equal(t, "count", tenant.Requests("token"), 1)
+}
+
+func TestTheClientMayAuthenticateInTheHeader(t *testing.T) {
+	tenant := start(t, func(d *Directory) { d.Clients[1].Secret = "a+b%c &" })
+	for _, secret := range []string{url.QueryEscape("a+b%c &"), "a%2Bb%25c%20%26"} {
+		request, err := http.NewRequest("POST", tenant.URL()+"/"+tenant.Directory().TenantID+"/oauth2/v2.0/token",
+			strings.NewReader(form(map[string]string{"client_id": "", "client_secret": ""}).Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.SetBasicAuth(sampleService, secret)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "token_type", readObject(t, response)["token_type"], "Bearer")
+	}
+}
+
+func TestTheFirstVersionsEndpointNamesResourcesAndWritesNumbersAsText(t *testing.T) {
+	tenant := start(t, func(d *Directory) { d.APIs[0].AccessTokenVersion = 1 })
+	for _, resource := range []string{sampleAPI, "api://" + sampleAPI, "api://" + sampleAPI + "/"} {
+		status, body := post(t, tenant, "/"+tenant.Directory().TenantID+"/oauth2/token",
+			form(map[string]string{"scope": "", "resource": resource}))
+		equal(t, "status", status, 200)
+		equal(t, "members", names(body), "access_token expires_in expires_on ext_expires_in not_before resource token_type")
+		equal(t, "expires_in", body["expires_in"], "4500")
+		equal(t, "resource", body["resource"], resource)
+		_, claims := parts(t, body["access_token"].(string))
+		equal(t, "aud", claims["aud"], resource)
+		equal(t, "expires_on", body["expires_on"], strconv.Itoa(int(claims["exp"].(float64))))
+	}
+}
+
+func TestTheTokenEndpointRefusesAsEntraDoes(t *testing.T) {
+	tenant := start(t, func(d *Directory) {
+		d.Clients = append(d.Clients, App{ApplicationID: "0b6f9d27-81c4-4e5a-93d8-f2a70c5be416", Secret: "s"})
+	})
+	const stranger = "11111111-2222-4333-8444-555555555555"
+	tests := []struct {
+		name    string
+		version string
+		changes map[string]string
+		status  int
+		oauth   string
+		text    string
+	}{
+		{"no grant type", "/v2.0", map[string]string{"grant_type": ""}, 400, "invalid_request",
+			"AADSTS900144: The request body must contain the following parameter: 'grant_type'."},
+		{"another grant type", "/v2.0", map[string]string{"grant_type": "password"}, 400, "unsupported_grant_type",
+			"AADSTS70003: The app requested an unsupported grant type 'password'."},
+		{"no client", "/v2.0", map[string]string{"client_id": ""}, 400, "invalid_request",
+			"AADSTS900144: The request body must contain the following parameter: 'client_id'."},
+		{"an unknown client", "/v2.0", map[string]string{"client_id": stranger}, 400, "unauthorized_client",
+			"AADSTS700016: Application with identifier '" + stranger + "' was not found in the directory '" + tenant.Directory().TenantID + "'."},
+		{"no secret", "/v2.0", map[string]string{"client_secret": ""}, 401, "invalid_client",
+			"AADSTS7000216: 'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."},
+		{"a wrong secret", "/v2.0", map[string]string{"client_secret": "x"}, 401, "invalid_client",
+			"AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, " +
+				"not the client secret ID, for a secret added to app '" + sampleService + "'."},
+		{"a public client", "/v2.0", map[string]string{"client_id": samplePublic}, 401, "invalid_client",
+			"AADSTS700025: Client is public so neither 'client_assertion' nor 'client_secret' should be presented."},
+		{"a client without a service principal", "/v2.0",
+			map[string]string{"client_id": "0b6f9d27-81c4-4e5a-93d8-f2a70c5be416", "client_secret": "s"}, 400, "unauthorized_client",
+			"AADSTS7000112: Application '0b6f9d27-81c4-4e5a-93d8-f2a70c5be416' is disabled: the directory gives it no object_id."},
+		{"no scope", "/v2.0", map[string]string{"scope": ""}, 400, "invalid_request",
+			"AADSTS900144: The request body must contain the following parameter: 'scope'."},
+		{"a scope that is not .default", "/v2.0", map[string]string{"scope": "api://" + sampleAPI + "/platform.read-write"}, 400, "invalid_scope",
+			"AADSTS1002012: The provided value for scope api://" + sampleAPI + "/platform.read-write is not valid. Client credential flows " +
+				"must have a scope value with /.default suffixed to the resource identifier (application ID URI)."},
+		{"the scope of nothing", "/v2.0", map[string]string{"scope": "/.default"}, 400, "invalid_scope",
+			"AADSTS1002012: The provided value for scope /.default is not valid. Client credential flows " +
+				"must have a scope value with /.default suffixed to the resource identifier (application ID URI)."},
+		{"another API", "/v2.0", map[string]string{"scope": "https://graph.microsoft.com/.default"}, 400, "invalid_resource",
+			"AADSTS500011: The resource principal named https://graph.microsoft.com was not found in the tenant named " +
+				tenant.Directory().TenantID + ". This can happen if the application has not been installed by the administrator of the tenant " +
+				"or consented to by any user in the tenant."},
+		{"no resource", "", nil, 400, "invalid_request",
+			"AADSTS900144: The request body must contain the following parameter: 'resource'."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			status, body := post(t, tenant, "/"+tenant.Directory().TenantID+"/oauth2"+test.version+"/token", form(test.changes))
+			equal(t, "status", status, test.status)
+			equal(t, "error", body["error"], test.oauth)
+			text, _, _ := strings.Cut(body["error_description"].(string), " Trace ID: ")
+			equal(t, "error_description", text, test.text)
+			equal(t, "members", names(body), "correlation_id error error_codes error_description error_uri timestamp trace_id")
+			code := int(body["error_codes"].([]any)[0].(float64))
+			if !strings.HasPrefix(text, "AADSTS"+strconv.Itoa(code)+": ") {
+				t.Errorf("error_codes %d is not that of %s", code, text)
+			}
+		})
+	}
+}
+
+func TestTheTokenEndpointOfAnotherTenantAndAnUnreadableForm(t *testing.T) {
+	tenant := start(t, nil)
+	status, body := post(t, tenant, "/common/oauth2/v2.0/token", form(nil))
+	equal(t, "status", status, 400)
+	equal(t, "error", body["error"], "invalid_tenant")
+	response, err := http.Post(tenant.URL()+"/"+tenant.Directory().TenantID+"/oauth2/token",
+		"application/x-www-form-urlencoded", strings.NewReader("a=%zz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "error", readObject(t, response)["error"], "invalid_request")
+}
