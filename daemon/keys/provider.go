@@ -1,0 +1,135 @@
+package keys
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/claimd/claimd/daemon/entra"
+)
+
+// versions are the two editions of a provider's documents; their places are the indexes of every [2] in this package.
+var versions = [2]entra.Version{entra.V1, entra.V2}
+
+// place gives the index of a version, and whether there is such a version.
+func place(version entra.Version) (int, bool) {
+	switch version {
+	case entra.V1:
+		return 0, true
+	case entra.V2:
+		return 1, true
+	}
+	return 0, false
+}
+
+// Provider holds the keys of one Source. All methods may be called at once.
+type Provider struct {
+	ring     *Ring
+	source   Source
+	editions [2]edition
+	log      *zap.Logger
+
+	// life ends with the Provider. Fetches run under it and not under a caller's context: a caller that gives up must
+	// not end what others wait for.
+	life context.Context
+	end  context.CancelFunc
+
+	state   atomic.Pointer[state] // read by all, stored under mu
+	waiting atomic.Int32          // callers of Lookup that wait for a flight
+	wake    chan struct{}         // tells the refresh loop that due has moved; holds one
+
+	mu       sync.Mutex // guards what follows
+	closed   bool
+	kept     bool // the refresh loop runs
+	flight   *flight
+	unknown  unknown
+	failures int       // failed flights in a row
+	due      time.Time // of the next refresh; zero = at once
+	failing  [2]bool   // as the log has it
+	alarms   [2]string // ignored keys, as the log has them
+
+	saving      sync.Mutex // guards the copy on disk and what follows
+	saveFailing bool       // as the log has it
+}
+
+// Source gives what Open was given.
+func (p *Provider) Source() Source { return p.source }
+
+// Issuer gives the exact issuer of tokens of that version: the Source's, or the fetched document's. "" = not known yet.
+func (p *Provider) Issuer(version entra.Version) string {
+	i, ok := place(version)
+	if !ok {
+		return ""
+	}
+	if issuer := p.source.issuer(version); issuer != "" {
+		return issuer
+	}
+	if set := p.state.Load().sets[i]; set != nil {
+		return set.document.issuer
+	}
+	return ""
+}
+
+// Lookup gives the key of that id from the document of that version. It waits for the network only where the id is unknown and
+// a fetch is allowed (burst 3, then one in 5 minutes; 1 second at most; 256 waiting at most). Errors: ErrUnknown, ErrUnavailable.
+func (p *Provider) Lookup(ctx context.Context, version entra.Version, keyID string) (Key, error) {
+	i, ok := place(version)
+	if !ok || keyID == "" {
+		return Key{}, ErrUnknown
+	}
+	if set := p.state.Load().sets[i]; set.live(p.ring.now()) {
+		if key, ok := set.keys[keyID]; ok {
+			return key, nil
+		}
+	}
+	return p.lookUnknown(ctx, i, keyID)
+}
+
+// Live reports whether at least one version's keys are known and younger than 24 hours.
+func (p *Provider) Live() bool {
+	s, now := p.state.Load(), p.ring.now()
+	return s.sets[0].live(now) || s.sets[1].live(now)
+}
+
+// Changes counts the changes in the content of the key set and its deaths: what was verified under another count must be verified again.
+// A death is counted at the moment it is asked for: Changes looks at the clock.
+func (p *Provider) Changes() uint64 {
+	s := p.state.Load()
+	if !s.dying(p.ring.now()) {
+		return s.changes
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bury()
+	return p.state.Load().changes
+}
+
+// bury counts the sets that have died since it was last called, and logs each once. The caller holds mu.
+func (p *Provider) bury() {
+	s, now := p.state.Load(), p.ring.now()
+	if !s.dying(now) {
+		return
+	}
+	next := *s
+	for i, set := range s.sets {
+		if set == nil || s.dead[i] || set.live(now) {
+			continue
+		}
+		next.dead[i] = true
+		next.changes++
+		p.log.Error("signing keys are dead: no good fetch for 24 hours",
+			zap.String("version", string(versions[i])), zap.Time("fetched_at", set.fetchedAt))
+	}
+	p.state.Store(&next)
+}
+
+// close ends all that runs for the Provider, without waiting for it.
+func (p *Provider) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.end()
+}
