@@ -1,0 +1,36 @@
+package token
+
+import "github.com/claimd/claimd/daemon/entra"
+
+// audienceOf gives the audience: the string, or the one string of an array. Entra ID never names several, and a token
+// for several is for nobody here. ok is false for all else, the empty string too.
+func audienceOf(aud []byte) (audience string, ok bool) {
+	if text, ok := stringOf(aud); ok {
+		return string(text), len(text) > 0
+	}
+	var only []byte
+	count := 0
+	eachElement(aud, func(element []byte) bool {
+		only, _ = stringOf(element)
+		count++
+		return true
+	})
+	if count != 1 || len(only) == 0 {
+		return "", false
+	}
+	return string(only), true
+}
+
+// isForGraph reports whether the audience, or one of several, is Microsoft Graph.
+func isForGraph(aud []byte) bool {
+	if text, ok := stringOf(aud); ok {
+		return entra.IsGraphAudience(string(text))
+	}
+	graph := false
+	eachElement(aud, func(element []byte) bool {
+		text, ok := stringOf(element)
+		graph = graph || ok && entra.IsGraphAudience(string(text))
+		return true
+	})
+	return graph
+}

@@ -1,0 +1,83 @@
+package token
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"slices"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/reason"
+)
+
+// The algorithms that can be verified (RFC 7518 section 3). There is no other: none and HMAC have no code here.
+const (
+	rs256 = "RS256"
+	ps256 = "PS256"
+	es256 = "ES256"
+)
+
+// strictPS256 wants the salt as long as the hash, as RFC 7518 section 3.5 does; the library's own PS256 takes any.
+var strictPS256 = &jwt.SigningMethodRSAPSS{
+	SigningMethodRSA: jwt.SigningMethodPS256.SigningMethodRSA,
+	VerifyOptions:    &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
+}
+
+// knownAlgorithm reports whether there is code for the algorithm.
+func knownAlgorithm(algorithm string) bool {
+	return algorithm == rs256 || algorithm == ps256 || algorithm == es256
+}
+
+// keyFits reports whether the key may verify signatures of the algorithm: one key, one algorithm (RFC 8725 section 3.1). A key
+// without an algorithm of its own fits by its type.
+func keyFits(key keys.Key, algorithm string) bool {
+	if key.Algorithm != "" && key.Algorithm != algorithm {
+		return false
+	}
+	switch key.Public.(type) {
+	case *rsa.PublicKey:
+		return algorithm == rs256 || algorithm == ps256
+	case *ecdsa.PublicKey:
+		return algorithm == es256
+	}
+	return false
+}
+
+// signatureHolds reports whether signature is the signature of signed under the key, which fits the algorithm.
+func signatureHolds(algorithm string, public crypto.PublicKey, signed string, signature []byte) bool {
+	var method jwt.SigningMethod
+	switch algorithm {
+	case rs256:
+		method = jwt.SigningMethodRS256
+	case ps256:
+		method = strictPS256
+	case es256: // r and s of 32 bytes each; the method refuses other lengths, and zero and what is out of range
+		method = jwt.SigningMethodES256
+	default:
+		return false
+	}
+	return method.Verify(signed, signature, public) == nil
+}
+
+// verifySigned is the signature layer alone: it gives the payload, which may be anything, of a compact JWS that is well-formed, is signed
+// with one of the algorithms, and verifies under the key. Else the reason is Malformed, OpaqueToken, Algorithm, Key or Signature.
+func verifySigned(algorithms []string, key keys.Key, raw string) (payload []byte, why reason.Reason) {
+	c, why, _ := splitCompact(raw)
+	if why != reason.None {
+		return nil, why
+	}
+	h, problem := parseHeader(c.header)
+	switch {
+	case problem != "":
+		return nil, reason.Malformed
+	case !slices.Contains(algorithms, h.algorithm):
+		return nil, reason.Algorithm
+	case !keyFits(key, h.algorithm):
+		return nil, reason.Key
+	case !signatureHolds(h.algorithm, key.Public, c.signed, c.signature):
+		return nil, reason.Signature
+	}
+	return c.payload, reason.None
+}
