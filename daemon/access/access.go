@@ -1,0 +1,57 @@
+// Package access judges one request: Request -> Decision, on one Snapshot. It owns the Snapshot, what is kept between requests, the
+// list of the last refusals, and Explain.
+//
+// A request is judged in the order of the checks that the contract names; the first failure is the reason. Whatever
+// cannot be judged is refused: a fault inside a judgement gives a Decision that allows nothing.
+package access
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/claimd/claimd/daemon/reason"
+	"github.com/claimd/claimd/mapping"
+)
+
+// Request is what a door (gateway, proxy) read of a request.
+type Request struct {
+	// Header is the request's header as received. It is read, never kept and never changed.
+	Header http.Header
+	// Strips says that the door removes the client's identity headers itself (the proxy), or passes none on (whoami),
+	// so their presence is no reason to refuse.
+	Strips bool
+}
+
+// Field is one header field of an answer.
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Identity is who was let in.
+type Identity struct {
+	mapping.Identity
+	ClientID string    // the calling application
+	Scopes   string    // scp, verbatim
+	Expires  time.Time // of the token
+}
+
+// Decision is the answer to one Request. One that has neither a Reason nor an Identity was not judged, because
+// something broke or the client went away: the door answers 500.
+type Decision struct {
+	ID         string        // unique; shown to the client as X-Claimd-Decision and kept with a refusal
+	Reason     reason.Reason // None: allowed
+	Generation uint64        // of the Snapshot that judged
+	Identity   *Identity     // not nil where allowed; shared between requests, never to be changed
+	Headers    []Field       // where allowed: every configured identity header, the empty ones too; shared, never to be changed
+	Scope      string        // for reason Scope: the scopes that WWW-Authenticate names
+	RetryAfter time.Duration // for status 503
+
+	snapshot *Snapshot
+}
+
+// Allowed reports whether the request may pass.
+func (d *Decision) Allowed() bool { return d.Reason == reason.None && d.Identity != nil }
+
+// Snapshot gives the Snapshot that judged: a door that acts on the configuration acts on this one.
+func (d *Decision) Snapshot() *Snapshot { return d.snapshot }

@@ -1,0 +1,189 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/claimd/claimd/daemon/reason"
+	"github.com/claimd/claimd/daemon/token"
+)
+
+// advice is what to tell an administrator about one failure.
+type advice struct {
+	why   string // what was there, with values; "" = the reason's sentence says it all
+	mend  string // one line: what to change, where
+	paste string // lines of TOML to paste; "" = none
+}
+
+// advise tells why the check failed and what mends it in this very case. Before the signature holds nothing of the
+// token is known for certain; then only the reason and what the check itself tells count.
+func (j *judgement) advise(failed reason.Check) advice {
+	if j.claims != nil && j.provider != nil {
+		if a, ok := j.adviseVerified(failed); ok {
+			return a
+		}
+	}
+	a := advice{mend: failed.Mend}
+	if failed.Want != "" && failed.Got != "" {
+		a.why = "wanted " + cleanTo(failed.Want, 2*maxQuoted) + ", got " + cleanTo(failed.Got, 2*maxQuoted)
+	}
+	if a.mend == "" {
+		a.mend = j.usual(failed.Reason)
+	}
+	return a
+}
+
+// adviseVerified knows the cases in which the verified claims tell more; ok is false in all others. What package token
+// has found fault with it words itself.
+func (j *judgement) adviseVerified(failed reason.Check) (a advice, ok bool) {
+	switch r := failed.Reason; r {
+	case reason.Client:
+		return j.adviseClient(), failed.Want == ""
+	case reason.UnknownServiceAccount:
+		return j.adviseAccount(), true
+	case reason.Scope:
+		return j.adviseScope(), true
+	case reason.Guest:
+		return advice{
+			why:  "acct or idp marks the user as a guest, and " + j.table() + " has guests = \"deny\"",
+			mend: "set guests = \"allow\" under " + j.table() + " to let guests in",
+		}, true
+	case reason.UserInactive:
+		return j.adviseState(), true
+	case reason.GroupsOverage:
+		return advice{why: "the token carries an overage marker instead of the groups: Entra ID leaves them out where there are more than 200", mend: j.usual(r)}, true
+	case reason.MissingClaim, reason.ClaimType:
+		return j.adviseClaim(failed)
+	case reason.NoGroup:
+		return j.adviseNoGroup(), true
+	case reason.HeaderSize:
+		return advice{
+			why:  fmt.Sprintf("the identity headers take %d bytes, %d at most are sent", j.size, maxHeaders),
+			mend: j.usual(r),
+		}, true
+	}
+	return advice{}, false
+}
+
+func (j *judgement) adviseClient() advice {
+	client := j.claims.ClientID
+	return advice{
+		why:  "the application " + client + " calls, and client_application_ids does not list it",
+		mend: fmt.Sprintf("add %q to client_application_ids under %s", client, j.table()),
+	}
+}
+
+func (j *judgement) adviseAccount() advice {
+	lines := []string{
+		"[[service_account]]",
+		fmt.Sprintf("provider = %q", j.provider.config.Name),
+		fmt.Sprintf("object_id = %q", j.claims.ObjectID),
+		`name = "what this application does"`,
+		"groups = [" + tomlString(j.someGroup()) + "]",
+	}
+	return advice{
+		why:   "the application " + orAbsent(j.claims.ClientID) + " calls with a token of its own, and no [[service_account]] has its object ID " + orAbsent(j.claims.ObjectID),
+		mend:  "add a [[service_account]] with object_id = \"" + j.claims.ObjectID + "\" and the groups it is to have",
+		paste: strings.Join(lines, "\n"),
+	}
+}
+
+func (j *judgement) adviseScope() advice {
+	var missing []string
+	for _, word := range j.provider.config.RequiredScopes {
+		if !j.claims.HasScope(word) {
+			missing = append(missing, word)
+		}
+	}
+	asked := make([]string, len(missing))
+	for i, word := range missing {
+		asked[i] = "api://" + j.provider.config.ApplicationID + "/" + word
+	}
+	return advice{
+		why:  "scp holds " + orNone(scopeWords(j.claims.Scopes)) + "; missing: " + orNone(missing),
+		mend: "let the client ask for " + strings.Join(asked, " ") + ", and consent to it in the tenant; or take it out of required_scopes under " + j.table(),
+	}
+}
+
+func (j *judgement) adviseState() advice {
+	if j.claims.Caller == token.AppOnly {
+		return advice{
+			why:  "the [[service_account]] with object_id " + j.claims.ObjectID + " has active = false",
+			mend: "set active = true at that [[service_account]]",
+		}
+	}
+	id := j.id
+	if _, off := j.provider.off[stateKey(id)]; !off {
+		id = j.claims.ObjectID
+	}
+	return advice{
+		why:  "the [[user]] with id " + quoted(id) + " has blocked = true",
+		mend: "set blocked = false at that [[user]]",
+	}
+}
+
+// adviseClaim tells which of the configured claims cannot be used, where it was a check of this package that failed.
+func (j *judgement) adviseClaim(failed reason.Check) (advice, bool) {
+	mend := j.usual(failed.Reason)
+	for _, seen := range j.claimsSeen() {
+		switch {
+		case seen.For == "user" && failed.Name == checkUserID:
+			return advice{why: fmt.Sprintf("claims.user names the claim %s, which is %s", quoted(seen.Name), unusable(seen.Shape)), mend: mend}, true
+		case (seen.For == "groups" || seen.For == "roles") && seen.Shape == "other" && failed.Name == checkMapping:
+			return advice{
+				why:  fmt.Sprintf("claims.%s names the claim %s, which is neither a string nor an array of strings", seen.For, quoted(seen.Name)),
+				mend: mend,
+			}, true
+		}
+	}
+	return advice{}, false
+}
+
+func unusable(shape string) string {
+	switch shape {
+	case "absent":
+		return "absent"
+	case "string":
+		return "a string, but empty or no GUID"
+	}
+	return "no string"
+}
+
+// someGroup gives a local group to stand in an example.
+func (j *judgement) someGroup() string {
+	groups := j.snapshot.config.Groups
+	if len(groups) == 0 {
+		return "a local group"
+	}
+	return groups[0].Name
+}
+
+// usual is what mends the reason in general, with the names of this configuration where they are clear.
+func (j *judgement) usual(r reason.Reason) string {
+	mend := strings.ReplaceAll(r.Mend(), "APPLICATION_ID", j.applicationID())
+	if j.provider != nil {
+		mend = strings.ReplaceAll(mend, "[provider.NAME", "[provider."+j.provider.config.Name)
+	}
+	return mend
+}
+
+// applicationID gives the application that the token should be for, as far as that is clear.
+func (j *judgement) applicationID() string {
+	providers := j.snapshot.config.Providers
+	switch {
+	case j.provider != nil:
+		return j.provider.config.ApplicationID
+	case len(providers) == 1:
+		return providers[0].ApplicationID
+	}
+	return "APPLICATION_ID"
+}
+
+// table names the provider's table as the files spell it.
+func (j *judgement) table() string { return "[provider." + j.provider.config.Name + "]" }
+
+// requiredScopes gives what WWW-Authenticate names: all of them, so that one new token has each (RFC 6750 section 3).
+func requiredScopes(j *judgement) string {
+	return strings.Join(slices.Clone(j.provider.config.RequiredScopes), " ")
+}

@@ -1,0 +1,127 @@
+package access
+
+import (
+	"errors"
+
+	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/reason"
+	"github.com/claimd/claimd/daemon/token"
+	"github.com/claimd/claimd/mapping"
+)
+
+// account: an application that calls with a token of its own must be a [[service_account]].
+func (j *judgement) account() reason.Reason {
+	if j.claims.ObjectID == "" {
+		if j.claims.Has("oid") {
+			return reason.ClaimType
+		}
+		return reason.MissingClaim
+	}
+	if !j.provider.policy.HasAccount(j.claims.ObjectID) {
+		return reason.UnknownServiceAccount
+	}
+	j.id = j.claims.ObjectID
+	return reason.None
+}
+
+// scope: each of required_scopes is a whole word of scp.
+func (j *judgement) scope() reason.Reason {
+	for _, word := range j.provider.config.RequiredScopes {
+		if !j.claims.HasScope(word) {
+			return reason.Scope
+		}
+	}
+	return reason.None
+}
+
+func (j *judgement) userID() reason.Reason {
+	id, err := j.provider.policy.UserID(j.value(j.provider.config.Claims.User))
+	if err != nil {
+		return mappingReason(err)
+	}
+	j.id = id
+	return reason.None
+}
+
+func (j *judgement) guest() reason.Reason {
+	if j.provider.config.Guests != config.GuestsAllow && j.claims.Guest() {
+		return reason.Guest
+	}
+	return reason.None
+}
+
+func (j *judgement) state() reason.Reason {
+	if j.provider.switchedOff(j.id, j.claims.ObjectID) {
+		return reason.UserInactive
+	}
+	return reason.None
+}
+
+func (j *judgement) overage() reason.Reason {
+	names := &j.provider.config.Claims
+	if j.claims.Overage(string(names.Groups), string(names.Roles)) {
+		return reason.GroupsOverage
+	}
+	return reason.None
+}
+
+func (j *judgement) mapped() reason.Reason {
+	identity, err := j.mapIdentity(j.values)
+	if err != nil {
+		return mappingReason(err)
+	}
+	j.identity = &Identity{Identity: identity, ClientID: j.claims.ClientID, Scopes: j.claims.Scopes, Expires: j.claims.Expires}
+	return reason.None
+}
+
+// mapIdentity maps the claims; with a trace it tells of each value what it named.
+func (j *judgement) mapIdentity(trace *mapping.Trace) (mapping.Identity, error) {
+	names := &j.provider.config.Claims
+	if j.claims.Caller == token.AppOnly {
+		return j.provider.policy.MapAccount(j.claims.ObjectID, j.value(names.Roles), trace)
+	}
+	return j.provider.policy.Map(j.id, mapping.Claims{
+		User:      j.value(names.User),
+		Email:     j.value(names.Email),
+		FirstName: j.value(names.FirstName),
+		LastName:  j.value(names.LastName),
+		Groups:    j.value(names.Groups),
+		Roles:     j.value(names.Roles),
+		Admin:     j.value(names.Admin),
+	}, trace)
+}
+
+// group: whoever has no local group is let in nowhere, an administrator neither.
+func (j *judgement) group() reason.Reason {
+	if len(j.identity.Groups) == 0 {
+		return reason.NoGroup
+	}
+	return reason.None
+}
+
+func (j *judgement) render() reason.Reason {
+	j.headers, j.size = render(j.snapshot.lines, j.identity)
+	if j.size > maxHeaders {
+		return reason.HeaderSize
+	}
+	return reason.None
+}
+
+// value gives the value of a configured claim; one that is switched off is absent.
+func (j *judgement) value(name config.ClaimName) mapping.Value {
+	if name == "" {
+		return mapping.Value{}
+	}
+	return j.claims.Value(string(name))
+}
+
+// mappingReason gives the reason of a mapping error. An error of no known kind is a claim that cannot be mapped.
+func mappingReason(err error) reason.Reason {
+	switch {
+	case errors.Is(err, mapping.ErrMissingClaim):
+		return reason.MissingClaim
+	case errors.Is(err, mapping.ErrUnknownAccount):
+		return reason.UnknownServiceAccount
+	}
+	return reason.ClaimType
+}

@@ -1,0 +1,65 @@
+package access
+
+import (
+	"strings"
+	"testing"
+)
+
+// FAULTS 179: whoever writes into a log must not write lines of his own, or colour, or turn text around.
+func TestValuesOfOthersAreCleanedForLogAndTerminal(t *testing.T) {
+	for _, c := range []struct{ value, want string }{
+		{"", ""},
+		{"plain é 名", "plain é 名"},
+		{`CONTOSO\Team A`, `CONTOSO\Team A`},
+		{"a\r\nb", `a\u000d\u000ab`},
+		{"\x1b[31mred", `\u001b[31mred`},
+		{"\u009b31m", `\u009b31m`},
+		{"\u202egpj.exe", `\u202egpj.exe`},
+		{"\u200bzero\ufeffwidth", `\u200bzero\ufeffwidth`},
+		{"\u2028line", `\u2028line`},
+		{"\U000e0041tag", `\U000e0041tag`},
+		{"\xff\xfe", `\xff\xfe`},
+		{"\ufffd", `\ufffd`},
+		{"\x00", `\u0000`},
+	} {
+		if got := Clean(c.value); got != c.want {
+			t.Errorf("Clean(%q) = %q, want %q", c.value, got, c.want)
+		}
+	}
+}
+
+func TestALongValueIsCut(t *testing.T) {
+	for _, value := range []string{strings.Repeat("x", 48<<10), strings.Repeat("\x1b", 48<<10), strings.Repeat("名", 16<<10)} {
+		got := Clean(value)
+		if len(got) > maxLogged || len(got) < maxLogged-16 || !strings.HasSuffix(got, "...") {
+			t.Errorf("%.12q...: %d bytes, want just under %d and dots at the end", value, len(got), maxLogged)
+		}
+	}
+	whole := strings.Repeat("x", maxLogged)
+	if got := Clean(whole); got != whole {
+		t.Error("a value of 4 KiB was cut")
+	}
+}
+
+func TestTOMLReadsBackAsTheValue(t *testing.T) {
+	for _, c := range []struct{ value, key, text string }{
+		{"Analysts", "Analysts", `"Analysts"`},
+		{"6cab8f93-8e22", "6cab8f93-8e22", `"6cab8f93-8e22"`},
+		{"Team A", `"Team A"`, `"Team A"`},
+		{"", `""`, `""`},
+		{`CONTOSO\Team A`, `'CONTOSO\Team A'`, `'CONTOSO\Team A'`},
+		{`say "hi"`, `'say "hi"'`, `'say "hi"'`},
+		{`it's a \ "x"`, `"it's a \\ \"x\""`, `"it's a \\ \"x\""`},
+		{"tab\there", `"tab\u0009here"`, `"tab\u0009here"`},
+		{"bidi\u202e", `"bidi\u202E"`, `"bidi\u202E"`},
+		{"\U000e0041", `"\U000E0041"`, `"\U000E0041"`},
+		{"Grüße", `"Grüße"`, `"Grüße"`},
+	} {
+		if got := tomlKey(c.value); got != c.key {
+			t.Errorf("tomlKey(%q) = %s, want %s", c.value, got, c.key)
+		}
+		if got := tomlString(c.value); got != c.text {
+			t.Errorf("tomlString(%q) = %s, want %s", c.value, got, c.text)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/claimd/claimd/daemon/reason"
+	"github.com/claimd/claimd/mapping"
+)
+
+// Explanation is every check of a token in order, and what its claims map to.
+type Explanation struct {
+	Allowed    bool           `json:"allowed"`
+	Reason     reason.Reason  `json:"reason,omitempty"` // the first failure
+	Generation uint64         `json:"generation"`
+	Provider   string         `json:"provider,omitempty"`
+	Checks     []reason.Check `json:"checks"`
+	Values     []mapping.Step `json:"values,omitempty"`
+	Claims     []ClaimSeen    `json:"claims,omitempty"`   // each configured claim: name and whether the token has it
+	Identity   *Whoami        `json:"identity,omitempty"` // what the API would see
+	Headers    []Field        `json:"headers,omitempty"`
+	Sentence   string         `json:"sentence"` // the closing sentence: why, and what to change where
+}
+
+// ClaimSeen is one claim that the configuration reads.
+type ClaimSeen struct {
+	For   string `json:"for"`   // the key under [provider.NAME.claims]: "user", "groups", ...
+	Name  string `json:"name"`  // the claim's name
+	Shape string `json:"shape"` // "absent", "string", "3 strings", "other"
+}
+
+// Explain judges the token as Decide would judge a request that carries nothing else, and tells all of it. It leaves
+// no denial and no count behind. Where the configuration is disabled it says so, and goes on as if it were not.
+func (s *Snapshot) Explain(ctx context.Context, token string, now time.Time) Explanation {
+	j := &judgement{snapshot: s, now: now, trace: &reason.Trace{}, values: &mapping.Trace{}}
+	j.explain(ctx, token)
+	e := Explanation{
+		Allowed:    j.reason == reason.None,
+		Reason:     j.reason,
+		Generation: s.generation,
+		Provider:   j.providerName(),
+		Checks:     j.trace.Checks,
+		Values:     j.values.Steps,
+		Headers:    j.headers,
+		Sentence:   j.sentence(),
+	}
+	if j.claims != nil && j.provider != nil {
+		e.Claims = j.claimsSeen()
+	}
+	if j.identity != nil {
+		whoami := j.identity.Whoami()
+		e.Identity = &whoami
+	}
+	return e
+}
+
+func (j *judgement) explain(ctx context.Context, token string) {
+	if j.snapshot.config.Enabled {
+		j.trace.Pass("disabled", "enabled = true")
+	} else {
+		j.trace.Fail(reason.Check{Name: "disabled", Reason: reason.Disabled, Want: "enabled = true", Got: "enabled = false"})
+		j.fail(reason.Disabled)
+	}
+	raw, r := bearer(http.Header{"Authorization": {"Bearer " + token}})
+	if r != reason.None {
+		j.trace.Fail(reason.Check{Name: r.String(), Reason: r, Want: "one token", Got: tokenWords(r)})
+		j.fail(r)
+		return
+	}
+	j.trace.Pass("no_token", "one bearer token")
+	if j.snapshot.verifier != nil {
+		j.judge(ctx, raw)
+	}
+}
+
+func tokenWords(r reason.Reason) string {
+	if r == reason.NoToken {
+		return "nothing"
+	}
+	return "a character that no token holds, such as a blank or a line break"
+}
+
+// sentence closes an explanation: the verdict, why, and what to change where; then what else would keep the token out.
+func (j *judgement) sentence() string {
+	if j.reason == reason.None {
+		return j.allowedSentence("let in")
+	}
+	var b strings.Builder
+	failed := j.failed()
+	j.tell(&b, "denied, ", failed[0])
+	for _, c := range failed[1:] {
+		j.tell(&b, "\nAfter that: ", c)
+	}
+	if len(failed) == 1 && j.identity != nil && !ended(j.trace) {
+		b.WriteString("\n" + j.allowedSentence("After that it is let in"))
+	}
+	return b.String()
+}
+
+// tell writes one failure with what mends it.
+func (j *judgement) tell(b *strings.Builder, begin string, failed reason.Check) {
+	a := j.advise(failed)
+	fmt.Fprintf(b, "%s%d %s: %s.", begin, failed.Reason.Status(), failed.Reason, failed.Reason.Sentence())
+	if a.why != "" {
+		b.WriteString("\nWhy: " + a.why + ".")
+	}
+	b.WriteString("\nTo change it: " + a.mend + ".")
+	if a.paste != "" {
+		b.WriteString("\nFor example:\n\n" + a.paste + "\n")
+	}
+}
+
+func (j *judgement) allowedSentence(verdict string) string {
+	i := j.identity
+	kind, admin := "user", "no administrator"
+	if i.ServiceAccount {
+		kind = "service account"
+	}
+	if i.Admin {
+		admin = "an administrator"
+	}
+	return fmt.Sprintf("%s: %s %s of provider %s; groups: %s; roles: %s; %s.",
+		verdict, kind, cleanTo(i.User, maxQuoted), i.Provider, orNone(i.Groups), orNone(i.Roles), admin)
+}
+
+// failed gives the checks that failed, in order.
+func (j *judgement) failed() []reason.Check {
+	var failed []reason.Check
+	for _, c := range j.trace.Checks {
+		if !c.Passed {
+			failed = append(failed, c)
+		}
+	}
+	if len(failed) == 0 {
+		failed = append(failed, reason.Check{Reason: j.reason})
+	}
+	return failed
+}

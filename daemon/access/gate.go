@@ -1,0 +1,155 @@
+package access
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/claimd/claimd/daemon/reason"
+	"github.com/claimd/claimd/daemon/token"
+)
+
+// What a 503 tells the client to wait: a switched off claimd is switched on by hand, all else is tried again soon.
+const (
+	retryDisabled    = time.Minute
+	retryUnavailable = 5 * time.Second
+)
+
+// Options are what a Gate needs.
+type Options struct {
+	Log *zap.Logger      // nil: no log
+	Now func() time.Time // nil: time.Now
+}
+
+// Gate judges requests on the Snapshot of the moment. All methods may be called at once.
+type Gate struct {
+	snapshot atomic.Pointer[Snapshot]
+	now      func() time.Time
+	ids      ids
+	denials  *Denials
+	log      *denialLog
+	counts   counts
+}
+
+// NewGate makes a Gate that answers by the Snapshot.
+func NewGate(snapshot *Snapshot, options Options) *Gate {
+	g := &Gate{
+		now:     options.Now,
+		ids:     newIDs(),
+		denials: newDenials(),
+		log:     newDenialLog(options.Log),
+	}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	g.snapshot.Store(snapshot)
+	return g
+}
+
+// Swap makes the Snapshot the one that judges from now on. Requests under way end on the one they began with.
+func (g *Gate) Swap(snapshot *Snapshot) { g.snapshot.Store(snapshot) }
+
+// Snapshot gives the Snapshot of the moment.
+func (g *Gate) Snapshot() *Snapshot { return g.snapshot.Load() }
+
+// Denials are the last 1,000 refusals.
+func (g *Gate) Denials() *Denials { return g.denials }
+
+// Decide judges the request on one Snapshot to its end. A refusal is logged (one line a reason and second) and kept
+// for Denials. A panic on the way is logged and counted, and nobody is let in by it.
+func (g *Gate) Decide(ctx context.Context, request Request) (decision Decision) {
+	decision = Decision{ID: g.ids.next(), snapshot: g.snapshot.Load()}
+	defer func() {
+		if broken := recover(); broken != nil {
+			g.counts.panics.Add(1)
+			g.log.panicked(decision.ID, broken)
+			decision = Decision{ID: decision.ID, Generation: decision.Generation, snapshot: decision.snapshot}
+		}
+	}()
+	decision.Generation = decision.snapshot.generation
+	j := judgement{snapshot: decision.snapshot, now: g.now()}
+	raw, spoofed := j.read(request)
+	if j.reason == reason.None && !g.judge(ctx, &j, &decision, raw) {
+		return decision
+	}
+	if j.reason != reason.None {
+		g.deny(&j, &decision, spoofed)
+		return decision
+	}
+	g.counts.allowed.Add(1)
+	g.counts.unmatched.Add(uint64(decision.Identity.Unmatched))
+	return decision
+}
+
+// read makes the checks on the request itself. spoofed is the identity header that it brought.
+func (j *judgement) read(request Request) (raw, spoofed string) {
+	if !j.snapshot.config.Enabled {
+		j.reason = reason.Disabled
+		return "", ""
+	}
+	if !request.Strips {
+		if spoofed = j.snapshot.names.brought(request.Header); spoofed != "" {
+			j.reason = reason.HeaderSpoof
+			return "", spoofed
+		}
+	}
+	raw, j.reason = bearer(request.Header)
+	return raw, ""
+}
+
+// judge judges the token, by what is kept of it or anew. false: the client went away before its turn came.
+func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw string) bool {
+	keeps := len(raw) <= token.MaxSize
+	var key keptKey
+	if keeps {
+		key = keyOf(raw)
+		if known := j.snapshot.kept.find(key, j.now); known != nil {
+			decision.Identity, decision.Headers = known.identity, known.headers
+			return true
+		}
+	}
+	changes := j.snapshot.changes()
+	j.judge(ctx, raw)
+	if j.abandoned {
+		return false
+	}
+	if j.reason != reason.None {
+		return true
+	}
+	decision.Identity, decision.Headers = j.identity, j.headers
+	if keeps {
+		j.snapshot.kept.keep(key, &keptIdentity{
+			identity: j.identity,
+			headers:  j.headers,
+			provider: j.provider,
+			objectID: j.claims.ObjectID,
+			changes:  changes[j.provider],
+			verified: j.now.Round(0),
+		})
+	}
+	return true
+}
+
+// deny fills the Decision of a refusal, counts and keeps it, and logs it where [log] denials says so.
+func (g *Gate) deny(j *judgement, decision *Decision, spoofed string) {
+	decision.Reason = j.reason
+	switch {
+	case j.reason == reason.Disabled:
+		decision.RetryAfter = retryDisabled
+	case j.reason.Status() == 503:
+		decision.RetryAfter = retryUnavailable
+	case j.reason == reason.Scope:
+		decision.Scope = requiredScopes(j)
+	}
+	denial := j.denial(decision.ID, spoofed)
+	g.counts.denied[j.reason].Add(1)
+	if j.reason == reason.NoGroup {
+		g.counts.unmatched.Add(uint64(j.identity.Unmatched))
+	}
+	g.denials.add(denial)
+	if j.snapshot.config.Log.Denials {
+		g.log.denied(denial, j.unmatched())
+	}
+}

@@ -1,0 +1,146 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"github.com/claimd/claimd/daemon/reason"
+	"github.com/claimd/claimd/daemon/token"
+	"github.com/claimd/claimd/mapping"
+)
+
+// judgement is one token on its way through the checks, and what became known about it so far. With a trace every
+// check is recorded and some failures do not end it (reason.Continues); without one the first failure does.
+type judgement struct {
+	snapshot *Snapshot
+	now      time.Time
+	trace    *reason.Trace
+	values   *mapping.Trace
+
+	reason    reason.Reason // the first failure
+	abandoned bool          // the client went away before the token's turn came
+	keyID     string        // unverified
+	provider  *provider     // nil until the unverified issuer picked it
+	claims    *token.Claims // nil until the signature holds
+	id        string        // of a user, without prefix; "" until known
+	identity  *Identity     // nil until mapped
+	headers   []Field
+	size      int // of headers
+}
+
+// check is one of the checks that follow the token's own, in the contract's order. judge must not allocate for a check that
+// holds; show tells people more about its verdict.
+type check struct {
+	name   string
+	caller token.Caller // whose tokens it concerns; 0 = everyone's
+	judge  func(*judgement) reason.Reason
+	show   func(*judgement, *reason.Check)
+}
+
+// The checks that others ask for by name.
+const (
+	checkUserID  = "user id"
+	checkMapping = "mapping"
+)
+
+// order holds the checks after `client`. It is never written to.
+var order = [...]check{
+	{"service account", token.AppOnly, (*judgement).account, (*judgement).showAccount},
+	{"scope", token.Delegated, (*judgement).scope, (*judgement).showScope},
+	{checkUserID, token.Delegated, (*judgement).userID, (*judgement).showUserID},
+	{"guest", token.Delegated, (*judgement).guest, (*judgement).showGuest},
+	{"user state", 0, (*judgement).state, (*judgement).showState},
+	{"overage", token.Delegated, (*judgement).overage, (*judgement).showOverage},
+	{checkMapping, 0, (*judgement).mapped, (*judgement).showMapped},
+	{"no_group", 0, (*judgement).group, (*judgement).showGroup},
+	{"header_size", 0, (*judgement).render, (*judgement).showRender},
+}
+
+// judge takes the token through all checks.
+func (j *judgement) judge(ctx context.Context, raw string) {
+	if !j.verify(ctx, raw) {
+		return
+	}
+	for i := range order {
+		c := &order[i]
+		if c.caller != 0 && c.caller != j.claims.Caller {
+			continue
+		}
+		if !j.take(c) {
+			return
+		}
+	}
+}
+
+// take makes one check; false ends the judgement.
+func (j *judgement) take(c *check) bool {
+	verdict := c.judge(j)
+	if j.trace == nil {
+		j.fail(verdict)
+		return verdict == reason.None
+	}
+	shown := reason.Check{Name: c.name, Passed: verdict == reason.None, Reason: verdict}
+	c.show(j, &shown)
+	j.trace.Checks = append(j.trace.Checks, shown)
+	j.fail(verdict)
+	return verdict == reason.None || j.trace.GoesOn(verdict)
+}
+
+// fail keeps the first failure.
+func (j *judgement) fail(r reason.Reason) {
+	if j.reason == reason.None {
+		j.reason = r
+	}
+}
+
+// verify makes the token's own checks; false ends the judgement.
+func (j *judgement) verify(ctx context.Context, raw string) bool {
+	verdict := j.snapshot.verifier.Verify(ctx, raw, j.now, j.trace)
+	j.keyID = verdict.UnverifiedKeyID
+	j.provider = j.snapshot.providers[verdict.Provider]
+	j.claims = verdict.Claims
+	j.abandoned = verdict.Abandoned
+	j.fail(verdict.Reason)
+	if verdict.Reason != reason.None && !j.trace.GoesOn(verdict.Reason) {
+		return false
+	}
+	return j.claims != nil && j.provider != nil && !ended(j.trace)
+}
+
+// ended reports whether a check failed after which none may follow.
+func ended(trace *reason.Trace) bool {
+	if trace == nil {
+		return false
+	}
+	for _, c := range trace.Checks {
+		if !c.Passed && c.Reason != reason.Disabled && !c.Reason.Continues() {
+			return true
+		}
+	}
+	return false
+}
+
+// user names whom the token speaks of, from verified claims only; "" = not known.
+func (j *judgement) user() string {
+	if j.id != "" {
+		return j.id
+	}
+	if j.claims != nil {
+		return j.claims.ObjectID
+	}
+	return ""
+}
+
+func (j *judgement) client() string {
+	if j.claims != nil {
+		return j.claims.ClientID
+	}
+	return ""
+}
+
+func (j *judgement) providerName() string {
+	if j.provider != nil {
+		return j.provider.config.Name
+	}
+	return ""
+}

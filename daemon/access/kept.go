@@ -1,0 +1,78 @@
+package access
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// keptBytes bounds what one Snapshot keeps of verified identities, in bytes: some 20,000 users in ten groups each.
+const keptBytes = 32 << 20
+
+// keptOverhead is what one kept identity takes beside its strings: the key, the cache's node, the structs.
+const keptOverhead = 640
+
+// keptKey is the SHA-256 of a whole token, signature included.
+type keptKey [sha256.Size]byte
+
+func keyOf(token string) keptKey { return sha256.Sum256([]byte(token)) }
+
+// keptIdentity is a verified identity with its rendered headers. It holds no verdict on the request or on the user's state: those
+// are asked for again at each hit. It is never changed.
+type keptIdentity struct {
+	identity *Identity
+	headers  []Field
+	provider *provider
+	objectID string    // oid, for the user's state
+	changes  uint64    // of the provider's keys, read before the token was verified
+	verified time.Time // wall clock; a clock that was set back behind it makes nothing valid
+}
+
+// holds reports whether verifying the token again at now could only give the same identity: the wall clock stands between the
+// verification and exp with the skew that the verifier allows too, the key set is as it was and alive, and nobody
+// switched the user off.
+func (k *keptIdentity) holds(now time.Time) bool {
+	wall := now.Round(0)
+	return !wall.Before(k.verified) &&
+		!wall.After(k.identity.Expires.Add(k.provider.config.ClockSkew)) &&
+		k.provider.keys.Changes() == k.changes &&
+		!k.provider.switchedOff(k.identity.ID, k.objectID)
+}
+
+func (k *keptIdentity) weight() uint32 {
+	i := k.identity
+	size := keptOverhead + len(i.ID) + len(i.User) + len(i.Email) + len(i.FirstName) + len(i.LastName) + len(i.Scopes)
+	// The names of groups and roles are those of the configuration: only their headers (16 bytes) are this identity's.
+	size += 16 * (len(i.Groups) + len(i.Roles))
+	for _, field := range k.headers {
+		size += 32 + len(field.Value)
+	}
+	return uint32(size)
+}
+
+// kept holds the verified identities of one Snapshot and dies with it. All methods may be called at once. Without an
+// expiry of its own the cache runs no goroutine that would have to be stopped.
+type kept struct {
+	cache *otter.Cache[keptKey, *keptIdentity]
+}
+
+func newKept(bytes uint64) kept {
+	return kept{otter.Must(&otter.Options[keptKey, *keptIdentity]{
+		MaximumWeight: bytes,
+		Weigher:       func(_ keptKey, k *keptIdentity) uint32 { return k.weight() },
+	})}
+}
+
+// find gives the identity kept under the key while it holds; nil = the token must be verified.
+func (k kept) find(key keptKey, now time.Time) *keptIdentity {
+	found, ok := k.cache.GetIfPresent(key)
+	if !ok || !found.holds(now) {
+		return nil
+	}
+	return found
+}
+
+func (k kept) keep(key keptKey, identity *keptIdentity) { k.cache.Set(key, identity) }
+
+func (k kept) size() int { return k.cache.EstimatedSize() }

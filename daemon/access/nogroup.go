@@ -1,0 +1,109 @@
+package access
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/claimd/claimd/mapping"
+)
+
+// examples is how many unmatched values an advice writes out as lines to paste.
+const examples = 3
+
+// adviseNoGroup tells why nothing in the token names a local group, the commonest question of all: a near miss first,
+// then what to declare.
+func (j *judgement) adviseNoGroup() advice {
+	var trace mapping.Trace
+	if _, err := j.mapIdentity(&trace); err != nil {
+		return advice{mend: j.usual(mappingReason(err))}
+	}
+	claim := string(j.provider.config.Claims.Groups)
+	unmatched := unmatchedGroups(trace.Steps)
+	if len(unmatched) == 0 {
+		return j.adviseNoValues(claim)
+	}
+	a := advice{
+		why:  fmt.Sprintf("the claim %s holds %s, and none of them names a local group", quoted(claim), plural(len(unmatched), "value")),
+		mend: "declare " + quoted(unmatched[0].Value) + " under [groups]",
+	}
+	if len(unmatched) == 1 {
+		a.why = fmt.Sprintf("the claim %s holds %s, which names no local group", quoted(claim), quoted(unmatched[0].Value))
+	}
+	if len(unmatched) > 1 {
+		a.mend = "declare one of them under [groups], or assign the user to a group that is declared"
+	}
+	if near, ok := nearest(unmatched); ok {
+		a.mend = near
+		return a
+	}
+	a.paste = groupLines(unmatched)
+	return a
+}
+
+// adviseNoValues: the groups claim itself is missing or empty.
+func (j *judgement) adviseNoValues(claim string) advice {
+	if claim == "" {
+		return advice{
+			why:  "claims.groups is switched off, so only default_groups and [[user]] give groups",
+			mend: "set groups under [provider." + j.provider.config.Name + ".claims], or add groups at a [[user]] with id " + quoted(j.id),
+		}
+	}
+	return advice{
+		why:  fmt.Sprintf("the claim %s is %s", quoted(claim), emptyWords(j.value(j.provider.config.Claims.Groups))),
+		mend: "emit groups in the access token (groupMembershipClaims in the API's app registration, section accessToken), and assign the user to one that is declared",
+	}
+}
+
+func emptyWords(v mapping.Value) string {
+	if v.Kind == mapping.Absent {
+		return "not in the token"
+	}
+	return "empty"
+}
+
+// unmatchedGroups gives the steps of the groups claim that named no local group.
+func unmatchedGroups(steps []mapping.Step) []mapping.Step {
+	var unmatched []mapping.Step
+	for _, step := range steps {
+		if step.Source == mapping.FromGroups && len(step.Groups) == 0 {
+			unmatched = append(unmatched, step)
+		}
+	}
+	return unmatched
+}
+
+// nearest words the first near miss of a local group.
+func nearest(steps []mapping.Step) (string, bool) {
+	for _, step := range steps {
+		for _, near := range step.Near {
+			if near.What == "group" {
+				return nearWords(step.Value, near), true
+			}
+		}
+	}
+	return "", false
+}
+
+func nearWords(value string, near mapping.Near) string {
+	if near.Difference == mapping.ByProvider {
+		return fmt.Sprintf("%s names the local group %s, but `providers` of that group leaves this provider out: add it there", quoted(value), quoted(near.Name))
+	}
+	words := fmt.Sprintf("%s differs from %s of the local group %s only by %s: spell it under [groups] exactly as the token does",
+		quoted(value), quoted(near.Value), quoted(near.Name), near.Difference)
+	if near.Difference == mapping.ByCase {
+		words += ", or set case_sensitive = false under [mapping]"
+	}
+	return words
+}
+
+// groupLines gives what to paste for the first of the values.
+func groupLines(steps []mapping.Step) string {
+	lines := []string{"# under [groups]"}
+	for i, step := range steps {
+		if i == examples {
+			break
+		}
+		lines = append(lines, tomlKey(step.Value)+` = ""`)
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,148 @@
+package access
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/reason"
+	"github.com/claimd/claimd/mapping"
+)
+
+// The show functions fill in what was wanted and what was there, for Explain alone. Values are quoted and cut: they
+// come from a verified token, but others wrote them.
+
+func (j *judgement) showAccount(c *reason.Check) {
+	c.Want = "a [[service_account]] with the token's oid as object_id"
+	c.Got = "oid " + orAbsent(j.claims.ObjectID)
+	j.mend(c)
+}
+
+func (j *judgement) showScope(c *reason.Check) {
+	c.Want = "required_scopes: " + orNone(j.provider.config.RequiredScopes)
+	c.Got = "scp: " + orNone(scopeWords(j.claims.Scopes))
+	j.mend(c)
+}
+
+func (j *judgement) showUserID(c *reason.Check) {
+	name := j.provider.config.Claims.User
+	c.Want = "the claim " + strconv.Quote(string(name)) + " (claims.user)"
+	c.Got = shape(j.value(name))
+	if j.id != "" {
+		c.Got = quoted(j.id)
+	}
+	j.mend(c)
+}
+
+func (j *judgement) showGuest(c *reason.Check) {
+	c.Want = `guests = "` + string(j.provider.config.Guests) + `"`
+	c.Got = "a member of the tenant"
+	if j.claims.Guest() {
+		c.Got = "a guest of the tenant"
+	}
+	j.mend(c)
+}
+
+func (j *judgement) showState(c *reason.Check) {
+	c.Want = "not switched off"
+	c.Got = "active"
+	if !c.Passed {
+		c.Got = "switched off"
+	}
+	j.mend(c)
+}
+
+func (j *judgement) showOverage(c *reason.Check) {
+	c.Want = "all groups in the token"
+	c.Got = "no overage marker"
+	if !c.Passed {
+		c.Got = "an overage marker instead of the groups"
+	}
+	j.mend(c)
+}
+
+func (j *judgement) showMapped(c *reason.Check) {
+	names := &j.provider.config.Claims
+	c.Want = "groups and roles as a string or an array of strings"
+	c.Got = fmt.Sprintf("groups: %s, roles: %s", shape(j.value(names.Groups)), shape(j.value(names.Roles)))
+	j.mend(c)
+}
+
+func (j *judgement) showGroup(c *reason.Check) {
+	c.Want = "at least one local group"
+	c.Got = "groups: " + orNone(j.identity.Groups)
+	j.mend(c)
+}
+
+func (j *judgement) showRender(c *reason.Check) {
+	c.Want = fmt.Sprintf("identity headers of %d bytes at most", maxHeaders)
+	c.Got = fmt.Sprintf("%d bytes", j.size)
+	j.mend(c)
+}
+
+// mend tells a failed check what would mend it in this very case.
+func (j *judgement) mend(c *reason.Check) {
+	if !c.Passed {
+		c.Mend = j.advise(*c).mend
+	}
+}
+
+// shape tells what a claim holds without telling its values.
+func shape(v mapping.Value) string {
+	switch v.Kind {
+	case mapping.Absent:
+		return "absent"
+	case mapping.String:
+		return "string"
+	case mapping.Strings:
+		return plural(len(v.List), "string")
+	}
+	return "other"
+}
+
+// claimsSeen tells of each configured claim whether the token has it.
+func (j *judgement) claimsSeen() []ClaimSeen {
+	names := &j.provider.config.Claims
+	var seen []ClaimSeen
+	for _, claim := range []struct {
+		key  string
+		name config.ClaimName
+	}{
+		{"user", names.User}, {"email", names.Email}, {"first_name", names.FirstName}, {"last_name", names.LastName},
+		{"groups", names.Groups}, {"roles", names.Roles}, {"admin", names.Admin},
+	} {
+		if claim.name != "" {
+			seen = append(seen, ClaimSeen{For: claim.key, Name: string(claim.name), Shape: shape(j.value(claim.name))})
+		}
+	}
+	return seen
+}
+
+func orAbsent(s string) string {
+	if s == "" {
+		return "absent"
+	}
+	return s
+}
+
+func orNone(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	shown := make([]string, 0, len(list))
+	for i, s := range list {
+		if i == maxListed {
+			return strings.Join(shown, ", ") + fmt.Sprintf(" and %d more", len(list)-i)
+		}
+		shown = append(shown, cleanTo(s, maxQuoted))
+	}
+	return strings.Join(shown, ", ")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}

@@ -1,0 +1,147 @@
+package access
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/entra"
+	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/token"
+	"github.com/claimd/claimd/mapping"
+)
+
+// Snapshot is one configuration, compiled. It is immutable but for the cache of verified identities that it owns.
+type Snapshot struct {
+	config     *config.Config
+	generation uint64
+	providers  map[string]*provider
+	verifier   *token.Verifier // nil where the configuration is disabled and its keys were not opened
+	lines      []headerLine
+	names      headerNames
+	kept       kept
+}
+
+// provider is one [provider.NAME], compiled.
+type provider struct {
+	config *config.Provider
+	policy *mapping.ProviderPolicy
+	keys   *keys.Provider
+	off    map[string]struct{} // blocked users and inactive service accounts, as stateKey spells them
+}
+
+// Compile makes a Snapshot. policy is mapping.Compile of cfg.Rules(); providers holds an open keys.Provider for each of
+// cfg.Providers by name. A disabled configuration needs neither.
+func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*keys.Provider, generation uint64) *Snapshot {
+	s := &Snapshot{
+		config:     cfg,
+		generation: generation,
+		providers:  make(map[string]*provider, len(cfg.Providers)),
+		lines:      headerLines(cfg.Server.Headers),
+		kept:       newKept(keptBytes),
+	}
+	names := make([]string, len(s.lines))
+	for i, line := range s.lines {
+		names[i] = line.name
+	}
+	s.names = foldNames(names)
+	if !cfg.Enabled && (policy == nil || len(providers) < len(cfg.Providers)) {
+		return s
+	}
+	verified := make([]token.Provider, 0, len(cfg.Providers))
+	for i := range cfg.Providers {
+		p := &cfg.Providers[i]
+		s.providers[p.Name] = &provider{config: p, policy: policy.Provider(p.Name), keys: providers[p.Name], off: switchedOff(cfg, p.Name)}
+		verified = append(verified, tokenProvider(cfg, p, providers[p.Name]))
+	}
+	s.verifier = token.NewVerifier(verified)
+	return s
+}
+
+// tokenProvider gives what tokens of the provider must fit.
+func tokenProvider(cfg *config.Config, p *config.Provider, ring *keys.Provider) token.Provider {
+	accounts := make(map[string]string)
+	for _, account := range cfg.ServiceAccounts {
+		if account.Provider == p.Name && account.ApplicationID != "" {
+			accounts[strings.ToLower(account.ObjectID)] = strings.ToLower(account.ApplicationID)
+		}
+	}
+	return token.Provider{
+		Name:              p.Name,
+		Tenant:            p.TenantID,
+		ApplicationID:     p.ApplicationID,
+		ApplicationIDURIs: slices.Clone(p.ApplicationIDURIs),
+		ClientIDs:         slices.Clone(p.ClientApplicationIDs),
+		AccountClients:    accounts,
+		Skew:              p.ClockSkew,
+		Algorithms:        []string{"RS256"},
+		Keys:              ring,
+	}
+}
+
+// switchedOff collects who of the provider is switched off in the configuration.
+func switchedOff(cfg *config.Config, name string) map[string]struct{} {
+	off := make(map[string]struct{})
+	for _, user := range cfg.Users {
+		if user.Provider == name && user.Blocked {
+			off[stateKey(user.ID)] = struct{}{}
+		}
+	}
+	for _, account := range cfg.ServiceAccounts {
+		if account.Provider == name && !account.Active {
+			off[stateKey(account.ObjectID)] = struct{}{}
+		}
+	}
+	return off
+}
+
+// stateKey spells an id as the set of those switched off does: GUIDs in lower case, all else as it is.
+func stateKey(id string) string {
+	if guid, ok := entra.GUID(id); ok {
+		return guid
+	}
+	return id
+}
+
+// switchedOff reports whether the user or service account is switched off. Whatever claim names users, the object ID
+// counts too: who is blocked by it stays blocked when claims.user changes.
+func (p *provider) switchedOff(id, objectID string) bool {
+	if len(p.off) == 0 {
+		return false
+	}
+	_, byID := p.off[stateKey(id)]
+	_, byObject := p.off[stateKey(objectID)]
+	return byID || byObject
+}
+
+// Generation counts configurations from 1.
+func (s *Snapshot) Generation() uint64 { return s.generation }
+
+// Config gives the configuration of the Snapshot.
+func (s *Snapshot) Config() *config.Config { return s.config }
+
+// Ready reports whether requests can be judged: enabled, and at least one provider has live keys.
+func (s *Snapshot) Ready() bool {
+	if !s.config.Enabled {
+		return false
+	}
+	for _, p := range s.providers {
+		if p.keys.Live() {
+			return true
+		}
+	}
+	return false
+}
+
+// IdentityHeader reports whether name is an identity header of the configuration in any spelling: any case, _ or . for -.
+func (s *Snapshot) IdentityHeader(name string) bool { return s.names.has(name) }
+
+// changes gives each provider's count of key set changes. It is read before a token is verified, so that a change that
+// comes in between ends what is kept of it.
+func (s *Snapshot) changes() map[*provider]uint64 {
+	counts := make(map[*provider]uint64, len(s.providers))
+	for _, p := range s.providers {
+		counts[p] = p.keys.Changes()
+	}
+	return counts
+}
