@@ -1,0 +1,86 @@
+// Package admin is the root-only unix socket through which claimctl speaks to the daemon: server and client.
+//
+// It is HTTP with JSON over a unix socket of mode 0600; each connection's peer must be uid 0 or the daemon's own user
+// (SO_PEERCRED). The paths carry a version:
+//
+//	GET  /v1/status         Status
+//	POST /v1/reload         ReloadResult, once the verdict is there
+//	POST /v1/explain        {"token": "..."} -> access.Explanation
+//	GET  /v1/denials[?id=]  a list of access.Denial
+//	GET  /v1/denials/follow further refusals as they come, one JSON object a line
+//	GET  /v1/keys           a list of keys.Status
+//	POST /v1/keys/refresh   {"provider": "..."} -> a list of RefreshResult
+//
+// An answer other than 200 holds {"problem": "...", "hint": "..."}.
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/claimd/claimd/daemon/access"
+	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/keys"
+)
+
+// Backend is what the daemon does for its administrators. Every field must be set; every function may be called at
+// once with the others, and returns soon after its context ends.
+type Backend struct {
+	Status  func() Status
+	Reload  func(ctx context.Context) ReloadResult
+	Explain func(ctx context.Context, token string) access.Explanation
+	Denials *access.Denials
+	Keys    func() []keys.Status
+	// RefreshKeys fetches keys now; provider "" = every one. The error says, in words for an administrator, why
+	// nothing was tried (no such provider); what came of a try stands in the results.
+	RefreshKeys func(ctx context.Context, provider string) ([]RefreshResult, error)
+}
+
+// ReloadResult is the verdict on one reload.
+type ReloadResult struct {
+	OK         bool          `json:"ok"`
+	Changed    bool          `json:"changed"` // false: the files are what runs already
+	Generation uint64        `json:"generation"`
+	Faults     config.Faults `json:"faults,omitempty"` // notices too
+	// Problem is what refused the reload beside faults of the files: a setting that cannot change live, keys that
+	// cannot be fetched, an address that cannot be bound.
+	Problem string `json:"problem,omitempty"`
+}
+
+// RefreshResult is the outcome of fetching one provider's keys now.
+type RefreshResult struct {
+	Provider string `json:"provider"`
+	Problem  string `json:"problem,omitempty"` // "" = good
+}
+
+// Status is the daemon at one moment.
+type Status struct {
+	Version     string        `json:"version"`
+	PID         int           `json:"pid"`
+	StartedAt   time.Time     `json:"started_at"`
+	Enabled     bool          `json:"enabled"`
+	Ready       bool          `json:"ready"`
+	Generation  uint64        `json:"generation"`
+	LoadedAt    time.Time     `json:"loaded_at"`
+	Files       []config.File `json:"files"`
+	Hash        string        `json:"hash"`
+	Groups      int           `json:"groups"` // how many local groups are declared
+	Roles       int           `json:"roles"`
+	LastRefused *RefusedLoad  `json:"last_refused,omitempty"` // nil once a later reload was good
+	Providers   []keys.Status `json:"providers"`
+	Listeners   []Listener    `json:"listeners"`
+	Counts      access.Stats  `json:"counts"`
+}
+
+// RefusedLoad is a reload that was refused and not mended since.
+type RefusedLoad struct {
+	At      time.Time     `json:"at"`
+	Faults  config.Faults `json:"faults,omitempty"`
+	Problem string        `json:"problem,omitempty"`
+}
+
+// Listener is one address that the daemon answers on.
+type Listener struct {
+	Door    string `json:"door"` // "server" or "proxy"
+	Address string `json:"address"`
+}
