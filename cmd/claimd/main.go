@@ -1,0 +1,141 @@
+// Claimd verifies Microsoft Entra ID access tokens and maps their claims exactly onto local groups and roles, for
+// gateways or in front of the API itself.
+//
+// The program translates the outside world, flags and signals, for package daemon, and its errors into exit codes.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/claimd/claimd/daemon"
+	"github.com/claimd/claimd/daemon/config"
+)
+
+const usage = `usage: claimd [--config FILE]
+
+claimd verifies Microsoft Entra ID access tokens and maps their claims onto local
+groups and roles. It runs in the foreground until SIGTERM or SIGINT.
+
+  --config FILE   the configuration; conf.d/*.toml beside it belongs to it
+                  (default ` + config.DefaultPath + `)
+  --version       print the version
+  --help          print this
+
+A changed configuration is taken by itself, or on SIGHUP. "claimctl reload" does the
+same and prints the verdict; "claimctl check" judges the files without a daemon.
+
+exit codes: 0 stopped as asked, 2 wrong usage, 77 something may not be read, written
+or bound, 78 the configuration has faults, 1 anything else
+`
+
+// The exit codes; those above 64 are of sysexits.h.
+const (
+	exitDone       = 0
+	exitFailed     = 1
+	exitUsage      = 2
+	exitPermission = 77 // EX_NOPERM
+	exitConfig     = 78 // EX_CONFIG
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(arguments []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("claimd", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	path := flags.String("config", config.DefaultPath, "")
+	showVersion := flags.Bool("version", false, "")
+	err := flags.Parse(arguments)
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("wanted flags alone, got %q", flags.Arg(0))
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		return exitDone
+	case err != nil:
+		fmt.Fprintf(stderr, "claimd: %v\n  hint: claimd --help\n", err)
+		return exitUsage
+	case *showVersion:
+		fmt.Fprintln(stdout, "claimd", shownVersion())
+		return exitDone
+	}
+	return report(serve(*path), stderr)
+}
+
+// serve runs the daemon until a signal ends it. A second signal ends the process at once.
+func serve(path string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return daemon.Run(ctx, daemon.Options{ConfigPath: path, Version: shownVersion(), Reload: hangups(ctx)})
+}
+
+// hangups gives a value for SIGHUPs until ctx ends; those that come before the last is received are one.
+// A SIGHUP after that does nothing: it must not end a daemon that drains.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	reload := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case reload <- struct{}{}:
+			}
+		}
+	}()
+	return reload
+}
+
+// report prints why the daemon ended and gives the exit code.
+func report(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitDone
+	}
+	if faults, ok := errors.AsType[config.Faults](err); ok {
+		fmt.Fprintln(stderr, faults.Error())
+		return exitConfig
+	}
+	fmt.Fprintf(stderr, "claimd: %v\n", err)
+	if errors.Is(err, fs.ErrPermission) {
+		return exitPermission
+	}
+	return exitFailed
+}
+
+// version is set by the linker (-X main.version=...).
+var version string
+
+// shownVersion is what the linker was told, or else the module's version and the commit that the build recorded.
+func shownVersion() string {
+	if version != "" {
+		return version
+	}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	words := []string{strings.Trim(build.Main.Version, "()")}
+	for _, setting := range build.Settings {
+		if setting.Key == "vcs.revision" {
+			words = append(words, setting.Value[:min(12, len(setting.Value))])
+		}
+	}
+	return strings.Join(words, " ")
+}

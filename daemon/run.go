@@ -1,0 +1,159 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"go.uber.org/zap"
+
+	"github.com/claimd/claimd/daemon/access"
+	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/gateway"
+	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/proxy"
+)
+
+// Run serves until ctx ends, then drains and returns nil. The error is config.Faults where the configuration cannot be
+// used; it wraps fs.ErrPermission where an address or a socket may not be had.
+func Run(ctx context.Context, options Options) error {
+	return run(ctx, options, usualPace, fsnotify.NewWatcher)
+}
+
+func run(ctx context.Context, options Options, pace pace, watcher func() (*fsnotify.Watcher, error)) error {
+	path, err := filepath.Abs(options.ConfigPath)
+	if err != nil {
+		return err
+	}
+	options.ConfigPath = path
+	tree, faults := config.Read(path, config.ReadOptions{})
+	seen := fingerprint(tree, faults)
+	loaded, faults := judge(tree, faults)
+	if faults.Refuse() {
+		return faults
+	}
+	d := &daemon{options: options, pace: pace, started: time.Now()}
+	d.openLog(loaded.Config.Log)
+	if err := d.start(loaded, seen, watcher); err != nil {
+		return err
+	}
+	return d.serve(ctx)
+}
+
+// daemon is a running claimd.
+type daemon struct {
+	options  Options
+	pace     pace
+	started  time.Time
+	draining atomic.Bool
+
+	log      *zap.Logger
+	logging  *logging // nil: Options.Log is used
+	ring     *keys.Ring
+	gate     *access.Gate
+	doors    *doors
+	reloader *reloader
+	socket   net.Listener // of the administrators
+	admin    *admin.Server
+}
+
+func (d *daemon) openLog(cfg config.Log) {
+	d.log = d.options.Log
+	if d.log == nil {
+		d.logging = newLogging(os.Stderr, cfg)
+		d.log = d.logging.logger()
+	}
+}
+
+// start binds all sockets and compiles the first Snapshot. It waits for no network: keys are fetched by the ring later.
+// After an error nothing is left behind.
+func (d *daemon) start(loaded *Loaded, seen string, watcher func() (*fsnotify.Watcher, error)) (err error) {
+	d.socket, err = admin.Listen(loaded.Config.Admin.Socket)
+	if err != nil {
+		return fmt.Errorf("admin.socket: %w", err)
+	}
+	d.ring = keys.NewRing(keys.Options{Directory: d.keysDirectory(loaded), Client: loaded.Client, Log: d.log})
+	now := &running{loaded: loaded, seen: seen, providers: loaded.Open(d.ring), generation: 1, at: time.Now()}
+	d.gate = access.NewGate(loaded.Snapshot(now.providers, now.generation), access.Options{Log: d.log})
+	d.doors = newDoors(d.log, map[string]http.Handler{
+		doorServer: gateway.Handler(d.gate),
+		doorProxy:  proxy.Handler(d.gate, d.log),
+	}, d.pace.drain)
+	change, err := d.doors.prepare(loaded.Config)
+	if err != nil {
+		d.ring.Close()
+		_ = d.socket.Close()
+		return err
+	}
+	change.commit()
+	d.ring.Keep(slices.Collect(maps.Values(now.providers)))
+	d.reloader = d.newReloader(now, watcher)
+	d.admin = admin.NewServer(d.backend(), d.log)
+	logServing(d.log, now)
+	return nil
+}
+
+func (d *daemon) keysDirectory(loaded *Loaded) string {
+	directory, err := keysDirectory(loaded.Config.State.Directory)
+	if err != nil {
+		d.log.Warn("no keys are kept on disk: a restart without network will not be ready", zap.Error(err))
+		return ""
+	}
+	return directory
+}
+
+func (d *daemon) newReloader(now *running, watcher func() (*fsnotify.Watcher, error)) *reloader {
+	r := &reloader{
+		path: d.options.ConfigPath, pace: d.pace, log: d.log, logging: d.logging,
+		gate: d.gate, ring: d.ring, doors: d.doors,
+		signals:  d.options.Reload,
+		requests: make(chan chan<- admin.ReloadResult),
+		done:     make(chan struct{}),
+		watch:    newWatch(d.log, watcher),
+		client:   now.loaded.Client,
+		last:     now.loaded.Tree,
+		debounce: debounce{quiet: d.pace.quiet, most: d.pace.most},
+	}
+	r.state.Store(&state{running: now})
+	return r
+}
+
+// serve runs until ctx ends or a socket fails, then drains.
+func (d *daemon) serve(ctx context.Context) error {
+	reloading, stopReloading := context.WithCancel(context.Background())
+	defer stopReloading()
+	go d.reloader.loop(reloading)
+	administered := make(chan error, 1)
+	go func() { administered <- d.admin.Serve(d.socket) }()
+	if d.options.Ready != nil {
+		d.options.Ready()
+	}
+	var failure error
+	select {
+	case <-ctx.Done():
+		d.log.Info("stopping: no new connections, requests under way may end")
+	case failure = <-d.doors.failed:
+	case err := <-administered:
+		failure = fmt.Errorf("the admin socket: %w", err)
+		administered <- nil
+	}
+	d.draining.Store(true)
+	stopReloading()
+	<-d.reloader.done
+	d.doors.close()
+	_ = d.admin.Close()
+	<-administered
+	_ = d.socket.Close()
+	d.ring.Close()
+	d.log.Info("stopped")
+	return failure
+}
