@@ -1,0 +1,50 @@
+// Claimctl is the operator's tool for claimd: it checks configurations, has the daemon reload, and explains what the
+// daemon does and why. It renders what other packages compute, and decides nothing itself.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/config"
+)
+
+func main() { os.Exit(run()) }
+
+// run translates the outside world and gives the exit status.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	t := &tool{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now(), marks: marksFor(isTerminal(os.Stdout), os.Getenv)}
+	root := t.rootCommand()
+	root.SetArgs(os.Args[1:])
+	return t.report(root.ExecuteContext(ctx))
+}
+
+// tool is what every verb works with.
+type tool struct {
+	configPath string
+	socketPath string // "" = what the configuration says
+	json       bool
+	stdin      io.Reader
+	stdout     io.Writer // the facts that were asked for, and nothing else
+	stderr     io.Writer // why there are none
+	now        time.Time // when claimctl was started; its location is that of all times printed
+	marks      marks
+}
+
+// socket gives the path of the daemon's admin socket.
+func (t *tool) socket() string {
+	if t.socketPath != "" {
+		return t.socketPath
+	}
+	return config.AdminSocket(t.configPath)
+}
+
+// client gives the way to the daemon.
+func (t *tool) client() *admin.Client { return admin.NewClient(t.socket()) }

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/keys"
+)
+
+const statusUsage = `claimctl status tells what claimd does at this moment.
+
+Usage: claimctl status [--config FILE] [--socket PATH] [--json]
+
+It shows the version, whether requests can be judged, the configuration that serves with the hash
+of each file, the last reload where it was refused, the providers and how fresh their keys are,
+where claimd listens, and how requests were answered since it was started.
+
+  --config FILE  where [admin] socket is looked up (default /etc/claimd/claimd.toml)
+  --socket PATH  claimd's admin socket
+  --json         print the status as JSON
+
+Exit status: 0 claimd answered, 2 wrong usage, 3 could not find out.
+`
+
+func (t *tool) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "what claimd does at this moment", Long: statusUsage,
+		Args: takes(0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			status, err := t.client().Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if t.json {
+				return t.printJSON(status, false)
+			}
+			return t.print(statusText(status, t.now))
+		},
+	}
+}
+
+func statusText(s admin.Status, now time.Time) string {
+	p := &page{width: 10}
+	p.row("claimd", "%s, pid %d, running since %s (%s)", safe(s.Version), s.PID, clock(s.StartedAt, now), span(now.Sub(s.StartedAt)))
+	p.row("state", "%s", stateText(s))
+	p.row("generation", "%d, loaded %s: %s, %s", s.Generation, when(s.LoadedAt, now), count(s.Groups, "group"), count(s.Roles, "role"))
+	files := [][]string{}
+	for _, file := range s.Files {
+		files = append(files, []string{safe(file.Path), shortHash(file.SHA256)})
+	}
+	if len(files) > 1 {
+		files = append(files, []string{"all together", shortHash(s.Hash)})
+	}
+	p.rows("files", files)
+	refusedRows(p, s, now)
+	p.rows("providers", providerRows(s.Providers, now))
+	listeners := [][]string{}
+	for _, listener := range s.Listeners {
+		listeners = append(listeners, []string{safe(listener.Door), safe(listener.Address)})
+	}
+	p.rows("listeners", listeners)
+	countRows(p, s)
+	return p.String()
+}
+
+// rows writes a table beside a label; "none" where it is empty.
+func (p *page) rows(label string, table [][]string) {
+	if len(table) == 0 {
+		p.row(label, "none")
+		return
+	}
+	body := &page{}
+	body.table("", 60, table)
+	for line := range strings.Lines(body.String()) {
+		p.row(label, "%s", strings.TrimSuffix(line, "\n"))
+		label = ""
+	}
+}
+
+func stateText(s admin.Status) string {
+	switch {
+	case !s.Enabled:
+		return "switched off: enabled is false, every protected request is answered 503 disabled"
+	case s.Ready:
+		return "ready"
+	}
+	return "NOT READY: no provider has live keys, requests are answered 503 keys_unavailable"
+}
+
+// refusedRows shows the last reload where it was refused.
+func refusedRows(p *page, s admin.Status, now time.Time) {
+	if s.LastRefused == nil {
+		return
+	}
+	r := s.LastRefused
+	p.row("REFUSED", "a reload, %s", when(r.At, now))
+	for line := range strings.Lines(faultsText(r.Faults) + problemText(r.Problem)) {
+		p.row("", "%s", strings.TrimSuffix(line, "\n"))
+	}
+	p.row("", "generation %d goes on serving", s.Generation)
+}
+
+// providerRows tells for each provider whether its keys are live, how fresh they are, and which attempts failed.
+func providerRows(providers []keys.Status, now time.Time) [][]string {
+	var rows [][]string
+	for _, provider := range providers {
+		state := "live"
+		if !provider.Live {
+			state = "NO KEYS"
+		}
+		rows = append(rows, []string{safe(provider.Provider), state, freshness(provider, now)})
+		for _, document := range provider.Documents {
+			if document.Error != "" {
+				failed := fmt.Sprintf("v%s failed %s: %s", safe(document.Version), ago(document.AttemptedAt, now), safe(document.Error))
+				rows = append(rows, []string{"", "", failed})
+			}
+		}
+	}
+	return rows
+}
+
+// freshness tells of the newest key set that a provider has.
+func freshness(provider keys.Status, now time.Time) string {
+	var newest keys.DocumentStatus
+	for _, document := range provider.Documents {
+		if document.FetchedAt.After(newest.FetchedAt) {
+			newest = document
+		}
+	}
+	if newest.FetchedAt.IsZero() {
+		return "never fetched"
+	}
+	return fmt.Sprintf("%s, fetched %s%s", count(usable(newest), "key"), ago(newest.FetchedAt, now), fromDisk(newest))
+}
+
+func usable(document keys.DocumentStatus) int {
+	n := 0
+	for _, key := range document.Keys {
+		if key.Ignored == "" {
+			n++
+		}
+	}
+	return n
+}
+
+func fromDisk(document keys.DocumentStatus) string {
+	if document.Source == "disk" {
+		return " (kept on disk)"
+	}
+	return ""
+}
+
+// countRows shows how requests were answered, the most frequent refusal first.
+func countRows(p *page, s admin.Status) {
+	denied := s.Counts.Denied
+	reasons := slices.SortedFunc(maps.Keys(denied), func(a, b string) int {
+		return cmp.Or(cmp.Compare(denied[b], denied[a]), cmp.Compare(a, b))
+	})
+	var total uint64
+	parts := make([]string, len(reasons))
+	for i, name := range reasons {
+		total += denied[name]
+		parts[i] = fmt.Sprintf("%s %d", safe(name), denied[name])
+	}
+	p.row("requests", "%d allowed, %d refused", s.Counts.Allowed, total)
+	if len(parts) > 0 {
+		p.row("refused", "%s", strings.Join(parts, ", "))
+	}
+	p.row("ignored", "%s", counted(int(s.Counts.Unmatched), "claim value that named", "claim values that named")+" no local group or role")
+	p.row("kept", "%s", counted(s.Counts.Kept, "verified identity", "verified identities"))
+}
+
+func shortHash(hash string) string { return safe(hash[:min(12, len(hash))]) }
