@@ -65,7 +65,7 @@ func (c *candidate) fetch(providers []*keys.Provider, limit time.Duration) {
 func (c *candidate) stop() {
 	if c.fetching != nil {
 		c.cancel()
-		<-c.fetching
+		_ = <-c.fetching // it was given up
 		c.fetching = nil
 	}
 	if c.retry != nil {

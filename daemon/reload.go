@@ -78,7 +78,7 @@ func (r *reloader) loop(ctx context.Context) {
 			if r.watch.concerns(event) {
 				r.debounce.touch()
 			}
-		case <-r.watch.errors():
+		case _ = <-r.watch.errors():
 			r.debounce.touch()
 		case <-r.debounce.C():
 			r.debounce.stop()

@@ -151,7 +151,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	<-d.reloader.done
 	d.doors.close()
 	_ = d.admin.Close()
-	<-administered
+	_ = <-administered // it was closed above
 	_ = d.socket.Close()
 	d.ring.Close()
 	d.log.Info("stopped")

@@ -19,20 +19,20 @@ func keysDirectory(state string) (string, error) {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(state)
+	resolved, err := filepath.EvalSymlinks(state)
 	if err != nil {
 		return "", err
 	}
-	for directory := real; ; directory = filepath.Dir(directory) {
-		if err := ownDirectory(directory, directory != real); err != nil {
+	for directory := resolved; ; directory = filepath.Dir(directory) {
+		if err := ownDirectory(directory, directory != resolved); err != nil {
 			return "", err
 		}
 		if directory == filepath.Dir(directory) {
 			break
 		}
 	}
-	if err := unix.Access(real, unix.W_OK|unix.X_OK); err != nil {
-		return "", &fs.PathError{Op: "write to", Path: real, Err: err}
+	if err := unix.Access(resolved, unix.W_OK|unix.X_OK); err != nil {
+		return "", &fs.PathError{Op: "write to", Path: resolved, Err: err}
 	}
 	return filepath.Join(state, "keys"), nil
 }

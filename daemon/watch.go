@@ -160,5 +160,5 @@ func identify(path string) (fileID, error) {
 	if err := unix.Stat(path, &stat); err != nil {
 		return fileID{}, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
-	return fileID{device: uint64(stat.Dev), inode: stat.Ino}, nil
+	return fileID{device: stat.Dev, inode: stat.Ino}, nil
 }

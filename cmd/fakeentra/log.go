@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -75,7 +76,8 @@ func (l *log) print(line string) {
 func (l *log) tail() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	last := append(l.lines[max(0, len(l.lines)-tailLines):len(l.lines):len(l.lines)], string(l.partial))
+	last := slices.Clone(l.lines[max(0, len(l.lines)-tailLines):])
+	last = append(last, string(l.partial))
 	return strings.TrimRight(strings.Join(last, "\n"), "\n")
 }
 

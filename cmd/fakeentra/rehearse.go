@@ -67,7 +67,7 @@ func (s screen) call(ctx context.Context, call call) (status int, body string, e
 	if err != nil {
 		return 0, "", err
 	}
-	request, err := http.NewRequestWithContext(ctx, "GET", "http://"+s.stage.proxy+"/", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.stage.proxy+"/", nil)
 	if err != nil {
 		return 0, "", err
 	}

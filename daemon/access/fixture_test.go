@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // sharedTenant serves all tests that neither rotate its keys nor make it misbehave.
-var sharedTenant = sync.OnceValue(func() *entratest.Tenant { return startTenant() })
+var sharedTenant = sync.OnceValue(startTenant)
 
 func startTenant() *entratest.Tenant {
 	tenant, err := entratest.Start(entratest.Sample())

@@ -24,8 +24,8 @@ func (c *checker) fault(path mapping.Path, hint, format string, args ...any) {
 	c.record(path, Fault{Problem: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-func (c *checker) notice(path mapping.Path, hint, format string, args ...any) {
-	c.record(path, Fault{Problem: fmt.Sprintf(format, args...), Hint: hint, Notice: true})
+func (c *checker) notice(path mapping.Path, hint, problem string) {
+	c.record(path, Fault{Problem: problem, Hint: hint, Notice: true})
 }
 
 // missing records that a key has to be written.

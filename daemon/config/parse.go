@@ -53,7 +53,7 @@ func (c *checker) config(extra []File) *Config {
 // laterTables knows the tables of later versions.
 func laterTables(top *table) {
 	top.sub("metrics").laterTexts("listen")
-	top.sub("directory").laterText("url_file", "")
+	top.sub("directory").laterText("url_file")
 }
 
 func mappingTable(top *table) Mapping {

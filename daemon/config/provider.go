@@ -104,12 +104,12 @@ func later(t *table) {
 	t.laterFlag("custom_signing_keys")
 	t.choiceOf("groups_overage", []string{"deny"}, []string{"graph"})
 	t.choiceOf("opaque_tokens", []string{"refuse"}, []string{"introspection", "userinfo"})
-	t.laterText("issuer", "")
+	t.laterText("issuer")
 	t.laterTexts("audiences")
 	t.laterTexts("client_ids")
 	t.laterTexts("algorithms", "RS256")
-	t.laterText("introspection_client_id", "")
-	t.laterText("introspection_client_secret_file", "")
+	t.laterText("introspection_client_id")
+	t.laterText("introspection_client_secret_file")
 	t.never("graph")
 }
 

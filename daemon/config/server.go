@@ -53,8 +53,8 @@ func proxy(top *table) Proxy {
 		Upstream:             strings.TrimSuffix(t.optional("upstream", upstream), "/"),
 		ForwardAuthorization: t.flag("forward_authorization", false),
 	}
-	t.laterText("tls_certificate", "")
-	t.laterText("tls_key_file", "")
+	t.laterText("tls_certificate")
+	t.laterText("tls_key_file")
 	switch {
 	case len(p.Listen) > 0 && p.Upstream == "":
 		t.check.missing(t.at("upstream"), "name the API, as in \"http://127.0.0.1:8080\"", "is missing: listen is set")

@@ -181,10 +181,10 @@ func (t *table) laterTexts(key string, standard ...string) {
 	}
 }
 
-// laterText knows a key of a later version: a string that may stand at its default.
-func (t *table) laterText(key, standard string) {
-	t.text(key, standard, func(text string) flaw {
-		if text != standard {
+// laterText knows a key of a later version: a string that may be empty.
+func (t *table) laterText(key string) {
+	t.text(key, "", func(text string) flaw {
+		if text != "" {
 			return flaw{problem: notAvailable}
 		}
 		return flaw{}

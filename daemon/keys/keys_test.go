@@ -36,7 +36,7 @@ var (
 	keyEC            = once(newEC)
 )
 
-func once[T any](make func() T) func() T { return sync.OnceValue(make) }
+func once[T any](create func() T) func() T { return sync.OnceValue(create) }
 
 func newRSA() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

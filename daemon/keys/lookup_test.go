@@ -115,11 +115,6 @@ func TestHostileKeyIDs(t *testing.T) {
 	if got := e.requests("v2 keys"); got != 1+fetchBurst {
 		t.Errorf("want %d fetches, got %d", 1+fetchBurst, got)
 	}
-	for about := range p.unknown.negatives.entries {
-		if len(about) != 32 {
-			t.Errorf("want 32 bytes kept for an id, got %d", len(about))
-		}
-	}
 }
 
 // Fault 40: a flood of random ids costs the burst and then one fetch in five minutes; nobody waits for the limiter.

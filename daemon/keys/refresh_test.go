@@ -164,8 +164,8 @@ func TestTheBackoffGrowsToFiveMinutes(t *testing.T) {
 			t.Fatalf("want the first attempt at once, got %d", attempts)
 		}
 		last := time.Now()
-		for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300} {
-			want *= time.Second
+		for i, seconds := range []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300} {
+			want := time.Duration(seconds) * time.Second
 			for e.requests("v2 document") == attempts {
 				time.Sleep(50 * time.Millisecond)
 			}

@@ -77,7 +77,8 @@ func (c *cursor) blanks() {
 // value reads any value and gives its bytes without the blanks around it; nil if there is none.
 func (c *cursor) value() []byte {
 	c.blanks()
-	start, ok := c.at, false
+	start := c.at
+	var ok bool
 	switch b := c.peek(); {
 	case b == '{':
 		ok = c.object(nil)
