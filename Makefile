@@ -11,7 +11,7 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 .PHONY: build run test vet lint bench install clean
 
 build: ## bin/claimd, bin/claimctl and bin/fakeentra
-	$(BUILD) -o bin/ ./cmd/...
+	@$(BUILD) -o bin/ ./cmd/...
 
 run: build ## a tenant, claimd and a sample API on loopback, until Ctrl-C
 	@bin/fakeentra demo --claimd bin/claimd --claimctl bin/claimctl

@@ -35,15 +35,15 @@ func calls() []call {
 // show prints the first screen.
 func (s screen) show() {
 	s.head()
-	s.say("Call the API from another terminal:")
+	s.say("From another terminal:\n")
 	for _, call := range calls() {
-		s.say("\n  %s", s.dim(strings.TrimSpace(fmt.Sprintf("# %s: %d %s", call.who, call.status, call.reason))))
+		s.say("  %s", s.dim(strings.TrimSpace(fmt.Sprintf("# %s: %d %s", call.who, call.status, call.reason))))
 		s.say("  %s", s.curl(call))
 	}
-	s.say("\nSee why somebody was refused:\n")
+	s.say("  %s", s.dim("# who was refused, and why the stranger was"))
 	s.say("  %s --config %s denials", s.claimctl, s.stage.config())
 	s.say("  %s --config %s explain %s", s.claimctl, s.stage.config(), s.stage.tokenFile("stranger"))
-	s.say("\nLet the stranger in: declare its group (in an editor, or so), and call again:\n")
+	s.say("  %s", s.dim("# declare the stranger's group, in an editor or so, and call again"))
 	s.say("  sed -i '/Visitors/s/^# //' %s", s.stage.config())
 	s.say("\nCtrl-C ends all of it and removes the folder. What claimd has to say:\n")
 }

@@ -40,7 +40,7 @@ type stage struct {
 
 // newStage builds the stage. Nothing is left of it after an error.
 func newStage() (_ *stage, err error) {
-	folder, err := os.MkdirTemp("", "claimd-demo.")
+	folder, err := os.MkdirTemp("", "claimd.")
 	if err != nil {
 		return nil, err
 	}
