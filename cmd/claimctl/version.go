@@ -2,10 +2,10 @@ package main
 
 import (
 	"runtime"
-	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/claimd/claimd/daemon"
 )
 
 const versionUsage = `claimctl version prints the version of claimctl; claimctl status prints claimd's.
@@ -22,32 +22,14 @@ func (t *tool) versionCommand() *cobra.Command {
 		Use: "version", Short: "the version of claimctl", Long: versionUsage,
 		Args: takes(0, "no argument"),
 		RunE: func(*cobra.Command, []string) error {
-			version := programVersion(debug.ReadBuildInfo())
+			shown := daemon.Version(version)
 			if t.json {
-				return t.printJSON(map[string]string{"version": version, "go": runtime.Version()}, false)
+				return t.printJSON(map[string]string{"version": shown, "go": runtime.Version()}, false)
 			}
-			return t.print("claimctl " + version + ", built with " + runtime.Version() + "\n")
+			return t.print("claimctl " + shown + ", built with " + runtime.Version() + "\n")
 		},
 	}
 }
 
-// version is set by the build: -ldflags "-X main.version=..." (Makefile). "" = what the Go toolchain stamped.
+// version is set by the linker (-X main.version=...); "" = what daemon.Version finds.
 var version string
-
-// programVersion gives the version of this build: the Makefile's, or the module's and the commit where the build
-// recorded them.
-func programVersion(info *debug.BuildInfo, ok bool) string {
-	if version != "" {
-		return version
-	}
-	if !ok {
-		return "unknown"
-	}
-	words := []string{strings.Trim(info.Main.Version, "()")}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			words = append(words, setting.Value[:min(12, len(setting.Value))])
-		}
-	}
-	return strings.Join(words, " ")
-}

@@ -13,8 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
-	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/claimd/claimd/daemon"
@@ -66,7 +64,7 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "claimd: %v\n  hint: claimd --help\n", err)
 		return exitUsage
 	case *showVersion:
-		fmt.Fprintln(stdout, "claimd", shownVersion())
+		fmt.Fprintln(stdout, "claimd", daemon.Version(version))
 		return exitDone
 	}
 	return report(serve(*path), stderr)
@@ -77,7 +75,7 @@ func serve(path string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return daemon.Run(ctx, daemon.Options{ConfigPath: path, Version: shownVersion(), Reload: hangups(ctx)})
+	return daemon.Run(ctx, daemon.Options{ConfigPath: path, Version: daemon.Version(version), Reload: hangups(ctx)})
 }
 
 // hangups gives a value for SIGHUPs until ctx ends; those that come before the last is received are one.
@@ -119,23 +117,5 @@ func report(err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// version is set by the linker (-X main.version=...).
+// version is set by the linker (-X main.version=...); "" = what daemon.Version finds.
 var version string
-
-// shownVersion is what the linker was told, or else the module's version and the commit that the build recorded.
-func shownVersion() string {
-	if version != "" {
-		return version
-	}
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	words := []string{strings.Trim(build.Main.Version, "()")}
-	for _, setting := range build.Settings {
-		if setting.Key == "vcs.revision" {
-			words = append(words, setting.Value[:min(12, len(setting.Value))])
-		}
-	}
-	return strings.Join(words, " ")
-}

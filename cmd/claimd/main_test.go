@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/config"
@@ -21,7 +22,19 @@ import (
 // TestMain lets the scripts run the real claimd: the test binary plays it where it is called by that name.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022) // files that others can write to are no configuration
-	testscript.Main(m, map[string]func(){"claimd": main})
+	testscript.Main(leakless{m}, map[string]func(){"claimd": main})
+}
+
+// leakless runs the tests, and fails where a goroutine is left over after all of them.
+type leakless struct{ m *testing.M }
+
+func (l leakless) Run() int {
+	code := l.m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	return code
 }
 
 func TestScripts(t *testing.T) {

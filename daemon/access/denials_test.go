@@ -173,19 +173,29 @@ func TestOneLineAReasonAndSecond(t *testing.T) {
 	}
 }
 
-func TestADenialsLineNamesEverythingButTheToken(t *testing.T) {
+func TestADenialsLineNamesWhatIsKnownAndNeverTheToken(t *testing.T) {
 	core, lines := observer.New(zapcore.InfoLevel)
 	f := loggedFixture(t, zap.New(core), nil)
-	raw := f.mint(entratest.Request{User: "stranger"})
-	d := f.decide(raw)
-	fields := lines.All()[0].ContextMap()
-	keyID := fields["key_id"].(string)
-	want := map[string]any{
-		"reason": "no_group", "decision_id": d.ID, "provider": "contoso", "user": "b9526ec1-d730-4f8e-9a04-41e7c8b63d5f",
-		"client": desktopApp, "key_id": keyID, "header": "", "unmatched": 1, "generation": 1, "suppressed": 0,
+	f.now = f.now.Truncate(time.Second)
+	first := f.decide("")
+	stranger := f.decide(f.mint(entratest.Request{User: "stranger"}))
+	f.decide("")
+	f.now = f.now.Add(time.Second)
+	later := f.decide("")
+	want := []map[string]any{
+		{"reason": "no_token", "decision_id": first.ID, "generation": 1},
+		{
+			"reason": "no_group", "decision_id": stranger.ID, "provider": "contoso", "user": "b9526ec1-d730-4f8e-9a04-41e7c8b63d5f",
+			"client": desktopApp, "key_id": f.tenant.KeyIDs()[0], "unmatched": 1, "generation": 1,
+		},
+		{"reason": "no_token", "decision_id": later.ID, "generation": 1, "suppressed": 1},
 	}
-	if got, wantJSON := asJSON(t, fields), asJSON(t, want); got != wantJSON {
-		t.Errorf("got\n%s\nwant\n%s", got, wantJSON)
+	var got []map[string]any
+	for _, line := range lines.All() {
+		got = append(got, line.ContextMap())
+	}
+	if got, want := asJSON(t, got), asJSON(t, want); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -29,7 +29,8 @@ func newDenialLog(log *zap.Logger) *denialLog {
 	return &denialLog{log: log}
 }
 
-// denied logs the refusal, or counts it. The values of the Denial are clean already.
+// denied logs the refusal, or counts it. The values of the Denial are clean already; those that are not known are left
+// out, as are counts of none.
 func (l *denialLog) denied(d Denial, unmatched int) {
 	suppressed, due := l.due(d)
 	if !due {
@@ -38,14 +39,28 @@ func (l *denialLog) denied(d Denial, unmatched int) {
 	l.log.Info("denied",
 		zap.String("reason", d.Reason.String()),
 		zap.String("decision_id", d.ID),
-		zap.String("provider", d.Provider),
-		zap.String("user", d.User),
-		zap.String("client", d.Client),
-		zap.String("key_id", d.KeyID),
-		zap.String("header", d.Header),
-		zap.Int("unmatched", unmatched),
+		known("provider", d.Provider),
+		known("user", d.User),
+		known("client", d.Client),
+		known("key_id", d.KeyID),
+		known("header", d.Header),
+		counted("unmatched", unmatched),
 		zap.Uint64("generation", d.Generation),
-		zap.Uint64("suppressed", suppressed))
+		counted("suppressed", suppressed))
+}
+
+func known(key, value string) zap.Field {
+	if value == "" {
+		return zap.Skip()
+	}
+	return zap.String(key, value)
+}
+
+func counted[N int | uint64](key string, n N) zap.Field {
+	if n == 0 {
+		return zap.Skip()
+	}
+	return zap.Any(key, n)
 }
 
 // due reports whether the reason's line of this second is still to be written, and how many were left out before it.

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrNoDaemon is wrapped by the Client's errors where nothing answers on the socket.
-var ErrNoDaemon = errors.New("claimd does not run")
+var ErrNoDaemon = errors.New("no claimd answers")
 
 const (
 	quick = 10 * time.Second // for what the daemon knows already
@@ -193,7 +193,7 @@ func (c *Client) explainError(ctx context.Context, err error) error {
 type noDaemon struct{ path string }
 
 func (e noDaemon) Error() string {
-	return withHint(ErrNoDaemon.Error()+" (nothing answers on "+e.path+")",
+	return withHint(ErrNoDaemon.Error()+" on "+e.path,
 		"systemctl status claimd; if it runs, it listens on another socket: --socket PATH")
 }
 

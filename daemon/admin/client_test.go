@@ -79,8 +79,8 @@ func TestTheClientSaysWhatToDoWhereNoDaemonAnswers(t *testing.T) {
 			path := filepath.Join(shortFolder(t), "admin.sock")
 			prepare(t, path)
 			_, err := NewClient(path).Status(t.Context())
-			wantError(t, err, "claimd does not run (nothing answers on "+path+
-				")\n  hint: systemctl status claimd; if it runs, it listens on another socket: --socket PATH", "PATH")
+			wantError(t, err, "no claimd answers on "+path+
+				"\n  hint: systemctl status claimd; if it runs, it listens on another socket: --socket PATH", "PATH")
 			if !errors.Is(err, ErrNoDaemon) {
 				t.Errorf("want ErrNoDaemon wrapped, got %v", err)
 			}

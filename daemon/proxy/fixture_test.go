@@ -2,12 +2,10 @@ package proxy
 
 import (
 	"bufio"
-	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync"
@@ -28,25 +26,17 @@ import (
 const (
 	apiID      = "c8d14e02-7b6a-4f39-9e51-2a84f06d73bc"
 	desktopApp = "3e90b7d5-4c12-4a8f-b06e-d7f1529a8c64"
-	exportApp  = "a1f75c38-62de-4b90-8d43-0be9c7248f15"
 	analysts   = "6d3a91f0-b54c-4e27-8a19-c20f6b7e58d4"
 	reader     = "d07e53a8-29f4-4b1c-a5d6-6c81e90f7b42"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	tenant().Close()
-	err := goleak.Find()
-	for range 3 { // net/http lingers half a second on a connection whose body it did not read
-		if err != nil {
-			err = goleak.Find()
-		}
-	}
-	if code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+func TestMain(m *testing.M) { goleak.VerifyTestMain(untilTheTenantCloses{m}) }
+
+type untilTheTenantCloses struct{ *testing.M }
+
+func (m untilTheTenantCloses) Run() int {
+	defer func() { tenant().Close() }()
+	return m.M.Run()
 }
 
 // tenant serves all tests.
@@ -58,49 +48,42 @@ var tenant = sync.OnceValue(func() *entratest.Tenant {
 	return t
 })
 
-func mint(t *testing.T, request entratest.Request) string {
+func mint(t *testing.T, user string) string {
 	t.Helper()
-	raw, err := tenant().Mint(request)
+	raw, err := tenant().Mint(entratest.Request{User: user})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return raw
 }
 
-// newGate makes a gate whose configuration lets the desktop app in and knows the group Analysts; change edits it.
-func newGate(t testing.TB, change func(*config.Config)) *access.Gate {
+// newGate makes a gate that knows the reader as one of the Analysts.
+func newGate(t *testing.T, proxy config.Proxy) *access.Gate {
 	t.Helper()
+	provider := config.Provider{
+		Name: "contoso", TenantID: entratest.Sample().TenantID, ApplicationID: apiID, Authority: tenant().URL(),
+		ClientApplicationIDs: []string{desktopApp}, Guests: config.GuestsAllow,
+		Claims: config.ClaimNames{User: "oid", Email: "email", FirstName: "given_name", LastName: "family_name", Groups: "groups"},
+	}
+	headers := config.Headers{
+		User: "Remote-User", Email: "Remote-Email", Name: "Remote-Name", Groups: "Remote-Groups",
+		Roles: "Remote-Roles", Admin: "Remote-Admin", Provider: "Remote-Provider",
+	}
 	cfg := &config.Config{
-		Enabled: true,
-		Providers: []config.Provider{{
-			Name: "contoso", TenantID: entratest.Sample().TenantID, ApplicationID: apiID, Authority: tenant().URL(),
-			ClientApplicationIDs: []string{desktopApp}, ClockSkew: time.Minute, Guests: config.GuestsAllow,
-			Claims: config.ClaimNames{User: "oid", Email: "email", FirstName: "given_name", LastName: "family_name", Groups: "groups"},
-		}},
-		Mapping: config.Mapping{CaseSensitive: true},
-		Groups:  []config.Local{{Name: "Analysts", Values: []string{analysts}}},
-		Server: config.Server{Headers: config.Headers{
-			User: "Remote-User", Email: "Remote-Email", Name: "Remote-Name", Groups: "Remote-Groups",
-			Roles: "Remote-Roles", Admin: "Remote-Admin", Provider: "Remote-Provider",
-		}},
-	}
-	if change != nil {
-		change(cfg)
-	}
-	ring := keys.NewRing(keys.Options{})
-	t.Cleanup(ring.Close)
-	providers := map[string]*keys.Provider{}
-	for _, p := range cfg.Providers {
-		providers[p.Name] = ring.Open(keys.Source{Name: p.Name, Authority: p.Authority, Tenant: p.TenantID, ApplicationID: p.ApplicationID})
-		if err := providers[p.Name].Refresh(context.Background()); err != nil && p.Name != "unreachable" {
-			t.Fatal(err)
-		}
+		Enabled: true, Providers: []config.Provider{provider}, Groups: []config.Local{{Name: "Analysts", Values: []string{analysts}}},
+		Server: config.Server{Headers: headers}, Proxy: proxy,
 	}
 	policy, faults := mapping.Compile(cfg.Rules())
 	if policy == nil {
 		t.Fatal(faults)
 	}
-	return access.NewGate(access.Compile(cfg, policy, providers, 1), access.Options{})
+	ring := keys.NewRing(keys.Options{})
+	t.Cleanup(ring.Close)
+	opened := ring.Open(keys.Source{Name: provider.Name, Authority: provider.Authority, Tenant: provider.TenantID, ApplicationID: apiID})
+	if err := opened.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return access.NewGate(access.Compile(cfg, policy, map[string]*keys.Provider{provider.Name: opened}, 1), access.Options{})
 }
 
 // api is an API that keeps the last request as it came over the wire, and answers as told.
@@ -166,21 +149,14 @@ func (a *api) last() string {
 // serve gives the address of the proxy with the limits of the real one.
 func serve(t *testing.T, handler http.Handler) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := gateway.NewServer(handler)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = server.Serve(listener)
-	}()
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = gateway.NewServer(handler)
+	server.Start()
 	t.Cleanup(func() {
-		_ = server.Close()
-		<-ended
+		_ = server.Config.Close() // cuts off what is still under way
+		server.Close()
 	})
-	return listener.Addr().String()
+	return server.Listener.Addr().String()
 }
 
 // speak writes text to the proxy as it is and gives everything that comes back until it closes.

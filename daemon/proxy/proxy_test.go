@@ -8,19 +8,15 @@ import (
 
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/config"
-	"github.com/claimd/claimd/daemon/entratest"
 )
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 
-// towards gives the change of a configuration that proxies to the address.
-func towards(address string) func(*config.Config) {
-	return func(c *config.Config) { c.Proxy.Upstream = address }
-}
+func towards(address string) config.Proxy { return config.Proxy{Upstream: address} }
 
 // What the upstream gets, byte for byte, is the contract of this door (FAULTS 110, 111, 116, 117).
 func TestTheUpstreamGetsTheRequestWithTheIdentity(t *testing.T) {
-	token := "Authorization: Bearer " + mint(t, entratest.Request{User: "reader"})
+	token := "Authorization: Bearer " + mint(t, "reader")
 	identity := []string{
 		"Remote-Admin: false", "Remote-Email: ada@contoso.example", "Remote-Groups: Analysts", "Remote-Name: Ada Reader",
 		"Remote-Provider: contoso", "Remote-Roles: ", "Remote-User: " + reader,
@@ -29,44 +25,39 @@ func TestTheUpstreamGetsTheRequestWithTheIdentity(t *testing.T) {
 	for _, c := range []struct {
 		story   string
 		request []string
-		change  func(*config.Config)
+		forward bool     // Authorization
 		want    []string // request line and all header lines, ours and the forwarding ones left out
 	}{
-		{"a plain request; Host is passed on, Authorization is not", []string{"GET /a/b?c=d HTTP/1.1", "Accept: */*"}, nil,
+		{"a plain request; Host is passed on, Authorization is not", []string{"GET /a/b?c=d HTTP/1.1", "Accept: */*"}, false,
 			[]string{"GET /a/b?c=d HTTP/1.1", "Host: api.example", "Accept: */*"}},
-		{"Authorization where it is asked for", []string{"GET / HTTP/1.1"}, func(c *config.Config) { c.Proxy.ForwardAuthorization = true },
+		{"Authorization where it is asked for", []string{"GET / HTTP/1.1"}, true,
 			[]string{"GET / HTTP/1.1", "Host: api.example", token}},
-		{"110 the client's identity headers go", []string{"GET / HTTP/1.1", "Remote-User: root", "Remote-Admin: true"}, nil,
+		{"110 the client's identity headers go", []string{"GET / HTTP/1.1", "Remote-User: root", "Remote-Admin: true"}, false,
 			[]string{"GET / HTTP/1.1", "Host: api.example"}},
-		{"111 in every spelling", []string{"GET / HTTP/1.1", "REMOTE_USER: root", "remote.admin: true", "Remote_Groups: x", "Remote.user: y"}, nil,
+		{"111 in every spelling", []string{"GET / HTTP/1.1", "REMOTE_USER: root", "remote.admin: true", "Remote_Groups: x", "Remote.user: y"}, false,
 			[]string{"GET / HTTP/1.1", "Host: api.example"}},
 		{"CVE-2026-29054: Connection must not take our headers away",
-			[]string{"GET / HTTP/1.1", "Connection: Remote-User, remote-groups, X-Forwarded-For, X-Note", "X-Note: hop", "Remote-User: root"}, nil,
+			[]string{"GET / HTTP/1.1", "Connection: Remote-User, remote-groups, X-Forwarded-For, X-Note", "X-Note: hop", "Remote-User: root"}, false,
 			[]string{"GET / HTTP/1.1", "Host: api.example"}},
 		{"117 what the client says of an original request goes", []string{
 			"GET / HTTP/1.1", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Host: evil", "X-Forwarded-Proto: https", "X-Forwarded-User: root",
 			"X_Forwarded_For: 10.0.0.2", "Forwarded: for=10.0.0.3", "X-Original-URL: /admin", "x.original.uri: /admin",
-		}, nil, []string{"GET / HTTP/1.1", "Host: api.example"}},
-		{"hop-by-hop headers go", []string{"GET / HTTP/1.1", "Proxy-Authorization: x", "Keep-Alive: 5", "TE: gzip", "Accept-Encoding: gzip"}, nil,
+		}, false, []string{"GET / HTTP/1.1", "Host: api.example"}},
+		{"hop-by-hop headers go", []string{"GET / HTTP/1.1", "Proxy-Authorization: x", "Keep-Alive: 5", "TE: gzip", "Accept-Encoding: gzip"}, false,
 			[]string{"GET / HTTP/1.1", "Host: api.example", "Accept-Encoding: gzip"}},
-		{"an encoded path stays as it is", []string{"GET /a%2fb/%7Euser/../c//d;e?x=%zz&y;z HTTP/1.1"}, nil,
+		{"an encoded path stays as it is", []string{"GET /a%2fb/%7Euser/../c//d;e?x=%zz&y;z HTTP/1.1"}, false,
 			[]string{"GET /a%2fb/%7Euser/../c//d;e?x=%zz&y;z HTTP/1.1", "Host: api.example"}},
-		{"characters that net/url would spell in another way stay", []string{`GET /a"b|{c}^[d]\e?"x" HTTP/1.1`}, nil,
+		{"characters that net/url would spell in another way stay", []string{`GET /a"b|{c}^[d]\e?"x" HTTP/1.1`}, false,
 			[]string{`GET /a"b|{c}^[d]\e?"x" HTTP/1.1`, "Host: api.example"}},
-		{"two slashes stay", []string{"GET //evil.example/a HTTP/1.1"}, nil, []string{"GET //evil.example/a HTTP/1.1", "Host: api.example"}},
-		{"an empty query stays", []string{"GET /a? HTTP/1.1"}, nil, []string{"GET /a? HTTP/1.1", "Host: api.example"}},
-		{"an absolute form is a path here", []string{"GET http://api.example/a HTTP/1.1"}, nil, []string{"GET /a HTTP/1.1", "Host: api.example"}},
-		{"120 OPTIONS *", []string{"OPTIONS * HTTP/1.1"}, nil, []string{"OPTIONS * HTTP/1.1", "Host: api.example"}},
-		{"120 HEAD", []string{"HEAD /a HTTP/1.1"}, nil, []string{"HEAD /a HTTP/1.1", "Host: api.example"}},
+		{"two slashes stay", []string{"GET //evil.example/a HTTP/1.1"}, false, []string{"GET //evil.example/a HTTP/1.1", "Host: api.example"}},
+		{"an empty query stays", []string{"GET /a? HTTP/1.1"}, false, []string{"GET /a? HTTP/1.1", "Host: api.example"}},
+		{"an absolute form is a path here", []string{"GET http://api.example/a HTTP/1.1"}, false, []string{"GET /a HTTP/1.1", "Host: api.example"}},
+		{"120 OPTIONS *", []string{"OPTIONS * HTTP/1.1"}, false, []string{"OPTIONS * HTTP/1.1", "Host: api.example"}},
+		{"120 HEAD", []string{"HEAD /a HTTP/1.1"}, false, []string{"HEAD /a HTTP/1.1", "Host: api.example"}},
 	} {
 		t.Run(c.story, func(t *testing.T) {
 			behind := startAPI(t, "tcp", "127.0.0.1:0", ok)
-			gate := newGate(t, func(cfg *config.Config) {
-				cfg.Proxy.Upstream = "http://" + behind.address
-				if c.change != nil {
-					c.change(cfg)
-				}
-			})
+			gate := newGate(t, config.Proxy{Upstream: "http://" + behind.address, ForwardAuthorization: c.forward})
 			text := strings.Join(append(c.request, token, "Host: api.example"), "\r\n") + "\r\n"
 			if !strings.Contains(text, "\r\nConnection:") {
 				text += "Connection: close\r\n"
@@ -113,7 +104,7 @@ func compareLines(t *testing.T, text string, want []string) {
 func TestARefusalNeverReachesTheUpstream(t *testing.T) {
 	behind := startAPI(t, "tcp", "127.0.0.1:0", ok)
 	address := serve(t, Handler(newGate(t, towards("http://"+behind.address)), nil))
-	token := "Authorization: Bearer " + mint(t, entratest.Request{User: "reader"})
+	token := "Authorization: Bearer " + mint(t, "reader")
 	for _, c := range []struct {
 		story, text, want string
 	}{
@@ -128,7 +119,7 @@ Connection: close
 
 {"error":"invalid_token","reason":"no_token","decision_id":"ID"}
 `},
-		{"a stranger", http1("GET /a HTTP/1.1", "Authorization: Bearer "+mint(t, entratest.Request{User: "stranger"})), `HTTP/1.1 403 Forbidden
+		{"a stranger", http1("GET /a HTTP/1.1", "Authorization: Bearer "+mint(t, "stranger")), `HTTP/1.1 403 Forbidden
 Cache-Control: no-store
 Content-Type: application/json
 Www-Authenticate: Bearer
@@ -208,7 +199,7 @@ func TestTheAnswerPassesAsItIs(t *testing.T) {
 		"Content-Encoding: gzip\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
 	behind := startAPI(t, "tcp", "127.0.0.1:0", answer)
 	address := serve(t, Handler(newGate(t, towards("http://"+behind.address)), nil))
-	got := golden(speak(t, address, http1("GET / HTTP/1.1", "Authorization: Bearer "+mint(t, entratest.Request{User: "reader"}))))
+	got := golden(speak(t, address, http1("GET / HTTP/1.1", "Authorization: Bearer "+mint(t, "reader"))))
 	want := `HTTP/1.1 207 Multi-Status
 Content-Encoding: gzip
 Content-Length: 3
@@ -228,7 +219,7 @@ func TestAnUpstreamOnAUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "api.sock")
 	behind := startAPI(t, "unix", path, ok)
 	address := serve(t, Handler(newGate(t, towards("unix:"+path)), nil))
-	answer := speak(t, address, http1("GET /a HTTP/1.1", "Authorization: Bearer "+mint(t, entratest.Request{User: "reader"})))
+	answer := speak(t, address, http1("GET /a HTTP/1.1", "Authorization: Bearer "+mint(t, "reader")))
 	if !strings.HasSuffix(answer, "\r\n\r\nhello") || !strings.HasPrefix(behind.last(), "GET /a HTTP/1.1\r\nHost: claimd\r\n") {
 		t.Errorf("answer\n%s\nthe upstream got\n%s", answer, behind.last())
 	}
@@ -237,7 +228,7 @@ func TestAnUpstreamOnAUnixSocket(t *testing.T) {
 func TestABodyPassesAndItsTrailersDoNot(t *testing.T) {
 	behind := startAPI(t, "tcp", "127.0.0.1:0", ok)
 	address := serve(t, Handler(newGate(t, towards("http://"+behind.address)), nil))
-	answer := speak(t, address, http1("POST /a HTTP/1.1", "Authorization: Bearer "+mint(t, entratest.Request{User: "reader"}),
+	answer := speak(t, address, http1("POST /a HTTP/1.1", "Authorization: Bearer "+mint(t, "reader"),
 		"Transfer-Encoding: chunked", "Trailer: Remote-User, X-Sum")+"4\r\nwork\r\n0\r\nRemote-User: root\r\nX-Sum: 1\r\n\r\n")
 	if !strings.HasPrefix(answer, "HTTP/1.1 200 ") {
 		t.Fatalf("answer\n%s", answer)
@@ -251,7 +242,7 @@ func TestABodyPassesAndItsTrailersDoNot(t *testing.T) {
 func TestLengthsThatContradictAreNotPassedOn(t *testing.T) {
 	behind := startAPI(t, "tcp", "127.0.0.1:0", ok)
 	address := serve(t, Handler(newGate(t, towards("http://"+behind.address)), nil))
-	token := "Authorization: Bearer " + mint(t, entratest.Request{User: "reader"})
+	token := "Authorization: Bearer " + mint(t, "reader")
 	_ = speak(t, address, http1("POST /first HTTP/1.1", token, "Content-Length: 4", "Transfer-Encoding: chunked")+
 		"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: claimd\r\n\r\n")
 	if got := behind.last(); strings.Contains(got, "smuggled") || strings.Contains(got, "Content-Length: 4") {
@@ -268,7 +259,7 @@ func TestAnUpstreamThatIsNotThere(t *testing.T) {
 	_ = listener.Close()
 	for _, upstream := range []string{"http://" + gone, "unix:" + filepath.Join(t.TempDir(), "none.sock")} {
 		address := serve(t, Handler(newGate(t, towards(upstream)), nil))
-		got := golden(speak(t, address, http1("GET /secret-path HTTP/1.1", "Authorization: Bearer "+mint(t, entratest.Request{User: "reader"}))))
+		got := golden(speak(t, address, http1("GET /secret-path HTTP/1.1", "Authorization: Bearer "+mint(t, "reader"))))
 		want := `HTTP/1.1 502 Bad Gateway
 Cache-Control: no-store
 Content-Type: application/json
@@ -287,7 +278,7 @@ Connection: close
 func TestAnUpstreamThatBabbles(t *testing.T) {
 	behind := startAPI(t, "tcp", "127.0.0.1:0", "this is no HTTP\r\n\r\n")
 	address := serve(t, Handler(newGate(t, towards("http://"+behind.address)), nil))
-	got := speak(t, address, http1("GET / HTTP/1.1", "Authorization: Bearer "+mint(t, entratest.Request{User: "reader"})))
+	got := speak(t, address, http1("GET / HTTP/1.1", "Authorization: Bearer "+mint(t, "reader")))
 	if !strings.HasPrefix(got, "HTTP/1.1 502 ") || strings.Contains(got, "this is no HTTP") {
 		t.Errorf("got\n%s", got)
 	}

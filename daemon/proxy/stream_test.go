@@ -15,8 +15,6 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
-
-	"github.com/claimd/claimd/daemon/entratest"
 )
 
 // get asks the proxy as the reader; the caller closes the body.
@@ -26,7 +24,7 @@ func get(t *testing.T, address, path string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+mint(t, entratest.Request{User: "reader"}))
+	request.Header.Set("Authorization", "Bearer "+mint(t, "reader"))
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
@@ -82,7 +80,7 @@ func TestAWebSocketPasses(t *testing.T) {
 	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(5 * time.Second))
 	fmt.Fprintf(connection, "GET /socket HTTP/1.1\r\nHost: claimd\r\nConnection: Upgrade, Remote-User\r\nUpgrade: websocket\r\nAuthorization: Bearer %s\r\n\r\n",
-		mint(t, entratest.Request{User: "reader"}))
+		mint(t, "reader"))
 	stream := bufio.NewReader(connection)
 	response, err := http.ReadResponse(stream, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("X-Claimd-Decision") == "" {
@@ -134,7 +132,7 @@ func TestAClientThatGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+mint(t, entratest.Request{User: "reader"}))
+	request.Header.Set("Authorization", "Bearer "+mint(t, "reader"))
 	if response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request); err == nil {
 		response.Body.Close()
 		t.Error("an answer came")
