@@ -19,6 +19,8 @@ type Options struct {
 	Log        *zap.Logger     // nil: made from [log], written to standard error
 	Reload     <-chan struct{} // a SIGHUP each; nil: none
 	Ready      func()          // called once: the configuration compiled and the sockets are bound; nil: nobody
+
+	wall func() time.Time // what the slow poll takes for this host's clock; nil: time.Now
 }
 
 // pace is how fast the daemon looks, waits and gives up.

@@ -34,6 +34,7 @@ type reloader struct {
 
 	// What the loop alone touches.
 	watch    *watch
+	clock    *clock
 	debounce debounce
 	client   *http.Client // the ring's
 	last     *config.Tree // that was read
@@ -84,6 +85,7 @@ func (r *reloader) loop(ctx context.Context) {
 			r.debounce.stop()
 			r.look(nil, false)
 		case <-poll.C:
+			r.clock.look()
 			if r.debounce.C() == nil { // somebody is not in the midst of saving
 				r.look(nil, false)
 			}

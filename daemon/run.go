@@ -119,6 +119,7 @@ func (d *daemon) newReloader(now *running, watcher func() (*fsnotify.Watcher, er
 		requests: make(chan chan<- admin.ReloadResult),
 		done:     make(chan struct{}),
 		watch:    newWatch(d.log, watcher),
+		clock:    newClock(d.log, d.options.wall),
 		client:   now.loaded.Client,
 		last:     now.loaded.Tree,
 		debounce: debounce{quiet: d.pace.quiet, most: d.pace.most},

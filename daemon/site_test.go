@@ -76,6 +76,8 @@ type site struct {
 	pace    pace
 	watcher func() (*fsnotify.Watcher, error)
 	signals chan struct{}
+	log     *zap.Logger      // nil: one that logs observes
+	wall    func() time.Time // nil: this host's clock
 
 	stop  func() // nil: does not run
 	ended chan error
@@ -192,9 +194,13 @@ func (s *site) start() *site {
 func (s *site) begin(ready func()) {
 	core, logs := observer.New(zapcore.DebugLevel)
 	s.logs = logs
+	log := s.log
+	if log == nil {
+		log = zap.New(core)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ended = make(chan error, 1)
-	options := Options{ConfigPath: s.config, Version: "test", Log: zap.New(core), Reload: s.signals, Ready: ready}
+	options := Options{ConfigPath: s.config, Version: "test", Log: log, Reload: s.signals, Ready: ready, wall: s.wall}
 	go func() { s.ended <- run(ctx, options, s.pace, s.watcher) }()
 	s.stop = cancel
 	s.t.Cleanup(func() {

@@ -79,12 +79,14 @@ func (j *judgement) adviseAccount() advice {
 		"[[service_account]]",
 		fmt.Sprintf("provider = %q", j.provider.config.Name),
 		fmt.Sprintf("object_id = %q", j.claims.ObjectID),
-		`name = "what this application does"`,
-		"groups = [" + tomlString(j.someGroup()) + "]",
 	}
+	if !slices.Contains(j.provider.config.ClientApplicationIDs, j.claims.ClientID) {
+		lines = append(lines, fmt.Sprintf("application_id = %q", j.claims.ClientID)) // else the check before this one refuses it
+	}
+	lines = append(lines, `name = "what this application does"`, "groups = ["+tomlString(j.someGroup())+"]")
 	return advice{
 		why:   "the application " + orAbsent(j.claims.ClientID) + " calls with a token of its own, and no [[service_account]] has its object ID " + orAbsent(j.claims.ObjectID),
-		mend:  "add a [[service_account]] with object_id = \"" + j.claims.ObjectID + "\" and the groups it is to have",
+		mend:  "add a [[service_account]] with object_id = \"" + j.claims.ObjectID + "\" (the object ID shown under Enterprise applications) and the groups it is to have",
 		paste: strings.Join(lines, "\n"),
 	}
 }

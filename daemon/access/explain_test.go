@@ -86,12 +86,28 @@ To change it: if this application may call, add "` + exportApp + `" to client_ap
 			entratest.Request{Client: exportApp},
 			`denied, 403 unknown_service_account: an application calls with a token of its own and is no service account.
 Why: the application ` + exportApp + ` calls with a token of its own, and no [[service_account]] has its object ID ` + exportObject + `.
-To change it: add a [[service_account]] with object_id = "` + exportObject + `" and the groups it is to have.
+To change it: add a [[service_account]] with object_id = "` + exportObject + `" (the object ID shown under Enterprise applications) and the groups it is to have.
 For example:
 
 [[service_account]]
 provider = "contoso"
 object_id = "` + exportObject + `"
+name = "what this application does"
+groups = ["Analysts"]
+`},
+		{"a service that is neither known nor listed", nil, entratest.Request{Client: exportApp},
+			`denied, 403 client: the calling application is not allowed to call.
+Why: wanted one of client_application_ids of [provider.contoso]: ` + desktopApp + `, got the application ` + exportApp + `.
+To change it: if this application may call, add "` + exportApp + `" to client_application_ids under [provider.contoso], or name it as application_id of a [[service_account]] with object_id = "` + exportObject + `".
+After that: 403 unknown_service_account: an application calls with a token of its own and is no service account.
+Why: the application ` + exportApp + ` calls with a token of its own, and no [[service_account]] has its object ID ` + exportObject + `.
+To change it: add a [[service_account]] with object_id = "` + exportObject + `" (the object ID shown under Enterprise applications) and the groups it is to have.
+For example:
+
+[[service_account]]
+provider = "contoso"
+object_id = "` + exportObject + `"
+application_id = "` + exportApp + `"
 name = "what this application does"
 groups = ["Analysts"]
 `},

@@ -115,6 +115,7 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 	if j.abandoned {
 		return false
 	}
+	g.noteActors(j, decision.ID)
 	if j.reason != reason.None {
 		return true
 	}
