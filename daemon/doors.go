@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -95,12 +97,26 @@ func (c *change) want(name, address string, wanted permissions) error {
 	}
 	socket, err := bind(address, wanted)
 	if err != nil {
-		return err
+		return c.whetherOurs(address, err)
 	}
 	opened := &door{name: name, address: address, socket: socket}
 	c.next = append(c.next, opened)
 	c.opened = append(c.opened, opened)
 	return nil
+}
+
+// whetherOurs says of an address that cannot be bound when it is claimd itself that has it: an address cannot go to
+// another door, nor a port from one host address to all of them, while the old one is still open.
+func (c *change) whetherOurs(address string, err error) error {
+	_, port, _ := net.SplitHostPort(address)
+	for _, open := range c.doors.open {
+		_, taken, _ := net.SplitHostPort(open.shown())
+		if open.address == address || errors.Is(err, syscall.EADDRINUSE) && taken == port && port != "" {
+			return fmt.Errorf("cannot listen on %s: claimd itself has it, as %s of the door %s\n  hint: restart claimd to change it",
+				address, open.shown(), open.name)
+		}
+	}
+	return err
 }
 
 func (c *change) permit(socket *socket, wanted permissions) error {
@@ -184,7 +200,7 @@ func (d *doors) list() []admin.Listener {
 
 // shown is the configured address; for port 0 the one that the kernel chose.
 func (d *door) shown() string {
-	if d.socket.path != "" {
+	if d.socket.file != nil {
 		return d.address
 	}
 	return d.socket.Addr().String()

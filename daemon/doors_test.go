@@ -144,6 +144,29 @@ func TestAnAddressThatIsTakenRefusesTheReloadAsAWhole(t *testing.T) {
 	}
 }
 
+// An administrator opened a port to the network (127.0.0.1 became 0.0.0.0), another moved an address from [server] to
+// [proxy]. Both read "address already in use" and looked for another program: it was claimd's own door.
+func TestAnAddressOfClaimdsOwnIsToldAsThat(t *testing.T) {
+	s := newSite(t)
+	s.write(s.toml(s.listen(), `listen = ["unix:`+s.gate()+`", "127.0.0.1:0"]`))
+	s.start()
+	s.wantAnswer(s.token(), adaAnalyst)
+	tcp := s.status().Listeners[1].Address
+	_, port, err := net.SplitHostPort(tcp)
+	mustDo(t, err)
+	for listen, want := range map[string]string{
+		`listen = ["0.0.0.0:` + port + `"]` + "\nplaintext = \"anywhere\"": "cannot listen on 0.0.0.0:" + port + ": claimd itself has it, as " + tcp + " of the door server\n" +
+			"  hint: restart claimd to change it",
+		"listen = []\n[proxy]\nlisten = [\"unix:" + s.gate() + "\"]\nupstream = \"http://127.0.0.1:1\"": "cannot listen on unix:" + s.gate() +
+			": claimd itself has it, as unix:" + s.gate() + " of the door server\n  hint: restart claimd to change it",
+	} {
+		s.write(s.toml(s.listen(), listen))
+		if result := s.reload(); result.OK || result.Problem != want {
+			t.Errorf("%s\ngot  %s\nwant %s", listen, result.Problem, want)
+		}
+	}
+}
+
 func TestSocketModeAndGroupChangeLive(t *testing.T) {
 	s := newSite(t)
 	s.write(s.toml())
@@ -157,7 +180,7 @@ func TestSocketModeAndGroupChangeLive(t *testing.T) {
 		t.Errorf("mode %04o of the same socket: %t", got, inodeOf(t, s.gate()) == kept)
 	}
 	s.write(s.toml(s.listen(), s.listen()+"\nsocket_group = \"no-such-group\""))
-	if result := s.reload(); result.OK || result.Problem != `server.socket_group: wanted a group of this host, got "no-such-group"` {
+	if result := s.reload(); result.OK || !strings.Contains(result.Faults.Error(), `server.socket_group: want a group of this host, got "no-such-group"`) {
 		t.Errorf("verdict %+v", result)
 	}
 }

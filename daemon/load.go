@@ -43,7 +43,7 @@ func judge(tree *config.Tree, faults config.Faults) (*Loaded, config.Faults) {
 	// Where a file is missing from the whole, rules that name what stands in it would be called dangling.
 	if readable && cfg != nil {
 		loaded.Config = cfg
-		faults = append(faults, loaded.compile()...)
+		faults = append(faults, untold(loaded.compile(), found)...)
 	}
 	faults = inOrder(faults, tree.Path)
 	if faults.Refuse() {
@@ -51,6 +51,16 @@ func judge(tree *config.Tree, faults config.Faults) (*Loaded, config.Faults) {
 	}
 	loaded.Notices = faults
 	return loaded, faults
+}
+
+// untold leaves out the faults of a setting that the files' own check has refused already: a placeholder is no GUID
+// either, but it is one mistake.
+func untold(faults, told config.Faults) config.Faults {
+	return slices.DeleteFunc(faults, func(fault config.Fault) bool {
+		return !fault.Notice && slices.ContainsFunc(told, func(other config.Fault) bool {
+			return !other.Notice && other.File == fault.File && other.Line == fault.Line && other.Key == fault.Key
+		})
+	})
 }
 
 // compile does what needs the whole Config, and finds the last faults by it.
@@ -64,6 +74,11 @@ func (l *Loaded) compile() config.Faults {
 	fault, ok := l.openClient()
 	if !ok {
 		faults = append(faults, fault)
+	}
+	if _, err := socketPermissions(l.Config.Server); err != nil {
+		faults = append(faults, l.locate(mapping.Fault{
+			Path: mapping.Path{"server", "socket_group"}, Problem: err.Error(), Hint: `name a group of this host, or "" for the daemon's own`,
+		}))
 	}
 	return faults
 }

@@ -72,6 +72,34 @@ Analysts = ""
 	}
 }
 
+// A [[user]] without its provider was told twice, once as missing and once as no provider's name, and a placeholder
+// once as that and once as no GUID. One mistake is one fault; another one at the same user is told beside it.
+func TestOneMistakeIsOneFault(t *testing.T) {
+	_, got := loadFiles(t, map[string]string{
+		"claimd.toml": soundProvider + `[provider.fabrikam]
+tenant_id = "2b64fd6c-0d2c-4f3b-9a7e-55c1d6c0a0f1"
+application_id = "5a1b7c7e-3f0d-4a52-8f2e-9d1c6b7a8e90"
+client_application_ids = []
+user_prefix = "fab:"
+[[user]]
+id = "690222be-ff1a-4d56-abd1-7e4f7d38e474"
+groups = ["Analists"]
+[[service_account]]
+provider = "contoso"
+object_id = "..."
+groups = []
+`})
+	want := []string{
+		"claimd.toml:11: user[0].provider: is missing: want one of the 2 providers",
+		"claimd.toml:13: user[0].groups[0]: want a group that stands under [groups], got \"Analists\"",
+		"claimd.toml:16: service_account[0].object_id: want a GUID of your own, got the placeholder \"...\"",
+		"claimd.toml:17: service_account[0].groups: want at least one local group, got none",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // A file of conf.d cannot be read. What stands in it is not called dangling where others name it; what is wrong in the
 // others is told all the same.
 func TestLoadTellsWhatItCanBesideAFileThatCannotBeRead(t *testing.T) {

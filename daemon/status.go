@@ -81,7 +81,7 @@ func (d *daemon) refreshKeys(ctx context.Context, provider string) ([]admin.Refr
 		all.Go(func() {
 			results[i] = admin.RefreshResult{Provider: name}
 			if err := providers[name].Refresh(ctx); err != nil {
-				results[i].Problem = err.Error()
+				results[i].Problem = strings.TrimPrefix(err.Error(), name+": ")
 			}
 		})
 	}

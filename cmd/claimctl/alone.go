@@ -54,7 +54,7 @@ func fetchAll(ctx context.Context, providers map[string]*keys.Provider) []string
 	for i, name := range names {
 		all.Go(func() {
 			if err := providers[name].Refresh(ctx); err != nil {
-				problems[i] = "the keys of provider." + name + " cannot be fetched: " + err.Error()
+				problems[i] = "the keys of provider." + name + " cannot be fetched: " + strings.TrimPrefix(err.Error(), name+": ")
 			}
 		})
 	}

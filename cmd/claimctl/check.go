@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,16 +57,20 @@ func (t *tool) checkCommand() *cobra.Command {
 }
 
 func parseWith(with []string) (map[string]string, error) {
-	standIns := map[string]string{}
+	standIns, named := map[string]string{}, map[string]bool{}
 	for _, pair := range with {
 		path, file, ok := strings.Cut(pair, "=")
 		if !ok || path == "" || file == "" {
 			return nil, misused("check", "--with: want PATH=FILE, got %q", pair)
 		}
-		if _, twice := standIns[path]; twice {
+		place, err := filepath.Abs(path)
+		if err != nil {
+			place = path // config.Read says what is wrong with the working directory
+		}
+		if named[place] {
 			return nil, misused("check", "--with: %s is named twice", path)
 		}
-		standIns[path] = file
+		named[place], standIns[path] = true, file
 	}
 	return standIns, nil
 }
@@ -81,9 +86,19 @@ func (t *tool) check(standIns map[string]string) error {
 		err = t.print(checkText(result))
 	}
 	if err == nil && !result.OK {
-		return refused()
+		return refusedBy(result.Faults)
 	}
 	return err
+}
+
+// refusedBy is the end of check by these faults: a user who may not read the files cannot find out whether they are good.
+func refusedBy(faults config.Faults) error {
+	for _, fault := range faults {
+		if !fault.Notice && !fault.Unreadable {
+			return refused()
+		}
+	}
+	return &failure{code: exitUnknown}
 }
 
 // judge sums up what Load gave; the error is one that is no fault of the configuration.

@@ -44,7 +44,7 @@ Exit status: 0 fetched, 1 keys could not be fetched or there is no such provider
 func (t *tool) keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "keys", Short: "the signing keys of each provider", Long: keysUsage,
-		Args: takes(0, "refresh or nothing"),
+		Args: takes(0, "no argument but refresh"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			status, err := t.client().Keys(cmd.Context())
 			if err != nil {
@@ -86,6 +86,9 @@ func (t *tool) refreshCommand() *cobra.Command {
 	}
 }
 
+// noProviders is said where claimd fetches no keys at all.
+const noProviders = "no provider is in use: none is configured, or enabled is false\n"
+
 func anyFailed(results []admin.RefreshResult) bool {
 	for _, result := range results {
 		if result.Problem != "" {
@@ -97,7 +100,7 @@ func anyFailed(results []admin.RefreshResult) bool {
 
 func refreshText(results []admin.RefreshResult) string {
 	if len(results) == 0 {
-		return "no providers are configured\n"
+		return noProviders
 	}
 	p := &page{}
 	for _, result := range results {
@@ -112,7 +115,7 @@ func refreshText(results []admin.RefreshResult) string {
 
 func keysText(providers []keys.Status, now time.Time) string {
 	if len(providers) == 0 {
-		return "no providers are configured\n"
+		return noProviders
 	}
 	p := &page{}
 	for i, provider := range providers {

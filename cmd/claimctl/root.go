@@ -39,7 +39,8 @@ func (t *tool) rootCommand() *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE:          runWithoutVerb,
 		SilenceErrors: true, SilenceUsage: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
+		SuggestionsMinimumDistance: 2, // letters; without it cobra knows beginnings alone
 	}
 	root.SetOut(t.stdout)
 	root.SetErr(t.stderr)

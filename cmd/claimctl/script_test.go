@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"github.com/claimd/claimd/daemon"
@@ -28,7 +30,19 @@ import (
 // TestMain lets the scripts run the real claimctl: the test binary plays it where it is called by that name.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022) // files that others can write to are no configuration
-	testscript.Main(m, map[string]func(){"claimctl": main})
+	testscript.Main(leakless{m}, map[string]func(){"claimctl": main})
+}
+
+// leakless runs the tests, and fails where a goroutine is left over after all of them.
+type leakless struct{ m *testing.M }
+
+func (l leakless) Run() int {
+	code := l.m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	return code
 }
 
 func TestScripts(t *testing.T) {

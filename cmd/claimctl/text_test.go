@@ -231,8 +231,8 @@ fabrikam: NO KEYS: requests are answered 503 keys_unavailable
 				Keys: []keys.KeyStatus{{ID: "first", Type: "RSA 2048"}, {ID: "second", Type: "RSA 1024", Ignored: "want 2048 bits or more"}}}}},
 		{Provider: "fabrikam", Documents: []keys.DocumentStatus{{Version: "2.0", URL: "https://login.example/f", Source: "network", FetchedAt: before(25 * time.Hour)}}},
 	}, noon()))
-	wantText(t, "no providers", "no providers are configured\n", keysText(nil, noon()))
-	wantText(t, "no providers to refresh", "no providers are configured\n", refreshText(nil))
+	wantText(t, "no providers", "no provider is in use: none is configured, or enabled is false\n", keysText(nil, noon()))
+	wantText(t, "no providers to refresh", "no provider is in use: none is configured, or enabled is false\n", refreshText(nil))
 	results := []admin.RefreshResult{{Provider: "contoso"}, {Provider: "fabrikam", Problem: "no route to host"}}
 	wantText(t, "refresh", "contoso: fetched\nfabrikam: FAILED: no route to host\n", refreshText(results))
 	if !anyFailed(results) || anyFailed(results[:1]) {
@@ -376,4 +376,24 @@ func TestUsageTextsAreComplete(t *testing.T) {
 		}
 	}
 	check(root)
+}
+
+// A user who may not read the files has found out nothing: a script must not take that for a fault in them.
+func TestCheckOfUnreadableFilesFindsOutNothing(t *testing.T) {
+	unreadable := config.Fault{File: "claimd.toml", Problem: "cannot be read: permission denied", Unreadable: true}
+	notice := config.Fault{File: "claimd.toml", Problem: "is empty", Notice: true}
+	fault := config.Fault{File: "conf.d/a.toml", Problem: "want a GUID"}
+	for _, test := range []struct {
+		faults config.Faults
+		want   int
+	}{
+		{config.Faults{unreadable}, exitUnknown},
+		{config.Faults{unreadable, notice}, exitUnknown},
+		{config.Faults{unreadable, fault}, exitNo},
+		{config.Faults{fault}, exitNo},
+	} {
+		if got := refusedBy(test.faults).(*failure).code; got != test.want {
+			t.Errorf("%v: exit %d, want %d", test.faults, got, test.want)
+		}
+	}
 }

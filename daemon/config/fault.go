@@ -13,6 +13,8 @@ type Fault struct {
 	Problem string `json:"problem"`        // lower case, without a period: what was wanted, what was got
 	Hint    string `json:"hint,omitempty"` // what to do about it
 	Notice  bool   `json:"notice,omitempty"`
+	// Unreadable: whoever asked may not read the file, so what is right or wrong in it is not known.
+	Unreadable bool `json:"-"`
 }
 
 // String gives `file:line: key: problem`, without the hint.

@@ -1,17 +1,22 @@
 package config
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/claimd/claimd/daemon/entra"
 )
 
-// requiredGUID reads a GUID that has to be written, in lower case.
+// requiredGUID reads a GUID that has to be written, in lower case. The hint tells where it is found.
 func requiredGUID(t *table, key, hint string, is form) string {
 	if !t.has(key) {
 		t.check.missing(t.at(key), hint, "is missing")
 	}
-	return knownGUID(t, key, t.text(key, "", is))
+	return knownGUID(t, key, t.text(key, "", func(text string) flaw {
+		found := is(text)
+		found.hint = cmp.Or(found.hint, hint)
+		return found
+	}))
 }
 
 // optionalGUID reads a GUID that may be "".

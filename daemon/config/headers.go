@@ -19,7 +19,7 @@ func headers(server *table) Headers {
 		if other, ok := first[foldHeader(name)]; ok {
 			written, like := key, other
 			if !t.has(key) { // then the other one has taken its name
-				written, like = other, key
+				written, like, name = other, key, t.text(other, "", nil)
 			}
 			t.check.fault(t.at(written), "a gateway may take one for the other", "want a name of its own, got %s like %s", show(name), like)
 		}

@@ -77,7 +77,7 @@ func serviceAccounts(top *table, providers []Provider) []ServiceAccount {
 	for _, t := range top.tables("service_account") {
 		a := ServiceAccount{
 			Provider:      whose(t, providers),
-			ObjectID:      requiredGUID(t, "object_id", "it stands under Enterprise applications, not under App registrations", ownGUID),
+			ObjectID:      requiredGUID(t, "object_id", "take the object ID shown under Enterprise applications, not the one under App registrations", ownGUID),
 			ApplicationID: optionalGUID(t, "application_id"),
 			Name:          t.text("name", "", nil),
 			Groups:        t.texts("groups", nil, nil),

@@ -25,7 +25,7 @@ func certificate(t *testing.T) string {
 
 func TestCertificatesAreReadWithTheFiles(t *testing.T) {
 	roots := certificate(t)
-	dir := folder(t, map[string]string{"ca.pem": roots, "conf.d/ca.toml": ""})
+	dir := folder(t, map[string]string{"ca.pem": roots, "conf.d/ca.toml": "# none\n"})
 	write(t, dir+"/claimd.toml", "# x\n[outbound]\nca_file = \""+dir+"/ca.pem\"\n")
 	chmod(t, dir+"/ca.pem", 0o644)
 	tree, names, faults := read(dir, nil)

@@ -30,7 +30,7 @@ func parsed(t *testing.T, main string, more ...string) *Config {
 func TestFilesMerge(t *testing.T) {
 	got := parsed(t, `enabled = true
 [server]
-listen = []
+listen = ["127.0.0.1:1"]
 [groups]
 A = ""
 [[user]]
@@ -64,7 +64,7 @@ id = "c"
 	if want := []string{"A", "B", "C", "contoso/a", "contoso/b", "contoso/c"}; !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)
 	}
-	if h := got.Server.Headers; h.User != "X-One" || h.Email != "X-Two" || got.Server.SocketMode != 0o600 || len(got.Server.Listen) != 0 {
+	if h := got.Server.Headers; h.User != "X-One" || h.Email != "X-Two" || got.Server.SocketMode != 0o600 || len(got.Server.Listen) != 1 {
 		t.Errorf("got %+v", got.Server)
 	}
 }

@@ -34,7 +34,7 @@ func Read(path string, options ReadOptions) (*Tree, Faults) {
 	for _, place := range slices.Sorted(maps.Keys(options.With)) {
 		r.with[r.absolute(place)] = options.With[place]
 	}
-	r.main(path)
+	r.take(path, "a file of comments only is a configuration that denies every request")
 	r.directory(filepath.Join(filepath.Dir(path), "conf.d"))
 	r.certificates()
 	for _, place := range slices.Sorted(maps.Keys(r.with)) {
@@ -66,15 +66,15 @@ func (r *reader) absolute(path string) string {
 	return absolute
 }
 
-// main reads claimd.toml. One that is missing or empty is never taken for a configuration of defaults: it may be half
-// of somebody's save.
-func (r *reader) main(path string) {
+// take reads a file into the tree. An empty one is never taken for one that sets nothing: it may be half of somebody's
+// save. The hint says what to do where it is meant so.
+func (r *reader) take(path, hint string) {
 	bytes, ok := r.bytes(path)
 	if !ok {
 		return
 	}
 	if len(bytes) == 0 {
-		r.refuse(path, "want a configuration, got an empty file", "a file of comments only is a configuration that denies every request")
+		r.refuse(path, "want a configuration, got an empty file", hint)
 		return
 	}
 	r.tree.Files = append(r.tree.Files, newFile(path, bytes))
@@ -90,10 +90,7 @@ func (r *reader) directory(path string) {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		file := filepath.Join(path, name)
-		if bytes, ok := r.bytes(file); ok {
-			r.tree.Files = append(r.tree.Files, newFile(file, bytes))
-		}
+		r.take(filepath.Join(path, name), "remove it, or leave a comment in it")
 	}
 }
 
@@ -258,6 +255,7 @@ func (r *reader) unreadable(path string, err error) {
 		r.refuse(path, fmt.Sprintf("want at most %d MiB, got more", maxFileBytes>>20), "")
 	case errors.Is(err, fs.ErrPermission):
 		r.refuse(path, "cannot be read: "+cause(err), fmt.Sprintf("uid %d must be able to read it", r.guard.uid))
+		r.guard.faults[len(r.guard.faults)-1].Unreadable = true
 	case errors.Is(err, fs.ErrNotExist) && path == r.tree.Path:
 		r.refuse(path, "cannot be read: "+cause(err), "name the file with --config FILE")
 	default:

@@ -69,7 +69,7 @@ func TestReadTakesTheFilesInTheirOrder(t *testing.T) {
 		"claimd.toml":            "# main\n",
 		"conf.d/b.toml":          "# b\n",
 		"conf.d/B.toml":          "# B\n",
-		"conf.d/10.toml":         "",
+		"conf.d/10.toml":         "# 10\n",
 		"conf.d/9.toml":          "# 9\n",
 		"conf.d/.hidden.toml":    "]",
 		"conf.d/.#b.toml":        "]",
@@ -104,6 +104,13 @@ func TestReadTellsWhatKeepsAFileFromBeingRead(t *testing.T) {
 			func(t *testing.T, dir string) { write(t, dir+"/claimd.toml", "") },
 			"DIR/claimd.toml: want a configuration, got an empty file\n" +
 				"  hint: a file of comments only is a configuration that denies every request\n",
+		},
+		"zero bytes in conf.d, as a save leaves them for a moment that truncates first": {
+			func(t *testing.T, dir string) {
+				write(t, dir+"/claimd.toml", "# x\n")
+				write(t, dir+"/conf.d/a.toml", "")
+			},
+			"DIR/conf.d/a.toml: want a configuration, got an empty file\n  hint: remove it, or leave a comment in it\n",
 		},
 		"a directory": {
 			func(t *testing.T, dir string) { write(t, dir+"/claimd.toml/x", "") },

@@ -64,8 +64,11 @@ func proxy(top *table) Proxy {
 	return p
 }
 
-// doors finds an address that is to be bound twice.
+// doors finds an address that is to be bound twice, and says where there is none at all.
 func (c *checker) doors(config *Config) {
+	if config.Enabled && c.whole && len(config.Server.Listen)+len(config.Proxy.Listen) == 0 {
+		c.notice(mapping.Path{"server", "listen"}, "name an address here or under [proxy]", "is empty, as that of [proxy] is: nobody can ask claimd")
+	}
 	first := map[string]mapping.Path{}
 	doors := []struct {
 		name   string

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -35,7 +36,8 @@ type File struct {
 	Bytes  []byte `json:"-"`
 }
 
-// Hash is the SHA-256 of all names and bytes, in hexadecimal: two trees with the same hash are the same configuration.
+// Hash is the SHA-256 of all names and bytes, in hexadecimal: two trees with the same hash are the same configuration,
+// also where one was named by a relative path.
 // A tree of which a file could not be read never has the hash of a whole one.
 func (t *Tree) Hash() string {
 	sum := sha256.New()
@@ -43,8 +45,12 @@ func (t *Tree) Hash() string {
 	for _, files := range [][]File{t.Files, t.Extra} {
 		number(len(files))
 		for _, file := range files {
-			number(len(file.Path))
-			sum.Write([]byte(file.Path))
+			path := file.Path
+			if absolute, err := filepath.Abs(path); err == nil {
+				path = absolute
+			}
+			number(len(path))
+			sum.Write([]byte(path))
 			number(len(file.Bytes))
 			sum.Write(file.Bytes)
 		}

@@ -38,6 +38,10 @@ func TestWithTakesOtherBytesForAPath(t *testing.T) {
 			"DIR/claimd.toml: want a configuration, got an empty file\n" +
 				"  hint: a file of comments only is a configuration that denies every request\n", "# old a\n",
 		},
+		"an empty file of conf.d": {
+			map[string]string{dir + "/conf.d/a.toml": dir + "/empty.toml"}, "claimd.toml",
+			"DIR/conf.d/a.toml: want a configuration, got an empty file\n  hint: remove it, or leave a comment in it\n", "# old\n",
+		},
 		"no place of the configuration": {
 			map[string]string{dir + "/conf.d/.a.toml": dir + "/new.toml", dir + "/b.toml": dir + "/new.toml"}, "claimd.toml conf.d/a.toml",
 			"DIR/b.toml: stands in no place of this configuration\n  hint: name claimd.toml, a .toml file of conf.d, or the ca_file\n" +
@@ -170,6 +174,19 @@ func TestHashTellsNamesAndBytesApart(t *testing.T) {
 	}
 	if a, b := treeOf("a", "b").Hash(), treeOf("a", "b").Hash(); a != b || len(a) != 64 {
 		t.Errorf("got %s and %s of the same bytes", a, b)
+	}
+}
+
+// claimctl check was asked for a file by its relative path, and its hash was not the one that the daemon's status showed
+// for the same bytes.
+func TestARelativePathHasTheHashOfTheWholeOne(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	file := func(path string) *Tree {
+		return &Tree{Path: path, Files: []File{newFile(path, []byte("enabled = true\n"))}}
+	}
+	if relative, whole := file("claimd.toml").Hash(), file(filepath.Join(folder, "claimd.toml")).Hash(); relative != whole {
+		t.Errorf("got %s, want %s", relative, whole)
 	}
 }
 
