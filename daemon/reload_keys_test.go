@@ -284,7 +284,7 @@ func TestRefreshKeysNamesWhatThereIs(t *testing.T) {
 	}
 	s.tenant.SetFaults(entratest.Faults{Status: http.StatusServiceUnavailable})
 	results, err = s.admin.RefreshKeys(t.Context(), "contoso")
-	if err != nil || len(results) != 1 || !strings.HasPrefix(results[0].Problem, "contoso: ") {
+	if err != nil || len(results) != 1 || !strings.HasPrefix(results[0].Problem, s.tenant.URL()) {
 		t.Errorf("got %+v %v", results, err)
 	}
 	s.write(s.toml("enabled = true", "enabled = false"))

@@ -301,9 +301,9 @@ func TestFaultsOfRules(t *testing.T) {
 			`notice groups.X.values[0]: "ANALYSTS " holds blanks at an end, in a row or of an uncommon kind | names are compared byte for byte`,
 			`notice groups.Y.values[0]: "6CAB8F93-8E22-4947-80C3-C6ED549CB47A" never matches: Entra ID writes object IDs in lower case | write "6cab8f93-8e22-4947-80c3-c6ed549cb47a"`,
 			`notice groups.operators: "operators" and "Operators" differ by case only | they are two different names; take one out if it was not meant`,
-			`notice groups."Zu\u0308rich": "Zu\u0308rich" and "Z\u00fcrich" differ by unicode form only | they are two different names; take one out if it was not meant`,
+			`notice groups."Zu\u0308rich": "Zu\u0308rich" and "Z\u00fcrich" differ by Unicode form only | they are two different names; take one out if it was not meant`,
 			`notice groups.X.values[0]: "ANALYSTS " and "Analysts" differ by blanks only | they are two different names; take one out if it was not meant`,
-			`notice groups.Y.values[0]: "6CAB8F93-8E22-4947-80C3-C6ED549CB47A" and "6cab8f93-8e22-4947-80c3-c6ed549cb47a" differ by guid form only | they are two different names; take one out if it was not meant`,
+			`notice groups.Y.values[0]: "6CAB8F93-8E22-4947-80C3-C6ED549CB47A" and "6cab8f93-8e22-4947-80c3-c6ed549cb47a" differ by GUID form only | they are two different names; take one out if it was not meant`,
 			`notice groups: at provider "contoso" object IDs (2) and names (6) stand for groups, but a token of Entra ID holds one or the other | see with claimctl explain which of them the tokens hold`,
 		}, passes: true},
 		{name: "F85 without a normal form the notices about it are left out", rules: with(plain, func(r *mapping.Rules) {

@@ -13,9 +13,9 @@ type Difference string
 // before ByBlanks before ByCase: what is hardest to see.
 const (
 	ByCase        Difference = "case"         // equal under Unicode simple folding
-	ByUnicodeForm Difference = "unicode form" // equal after normalisation
+	ByUnicodeForm Difference = "Unicode form" // equal after normalisation
 	ByBlanks      Difference = "blanks"       // equal without invisible characters and leading, trailing or repeated white space
-	ByGUIDForm    Difference = "guid form"    // the same GUID in upper case, in braces, without dashes or as urn:uuid:
+	ByGUIDForm    Difference = "GUID form"    // the same GUID in upper case, in braces, without dashes or as urn:uuid:
 	ByProvider    Difference = "provider"     // names it, but `providers` leaves this provider out
 )
 
