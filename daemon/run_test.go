@@ -188,7 +188,7 @@ func TestRunServesWithoutAStateDirectory(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if os.Geteuid() != 0 && test.name == "of another user" {
+			if os.Geteuid() != 0 && os.Getenv("CI") == "" && test.name == "of another user" {
 				t.Skip("only root may give a file away")
 			}
 			s := newSite(t)

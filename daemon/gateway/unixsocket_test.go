@@ -170,7 +170,7 @@ func TestASecondCloseRemovesNothing(t *testing.T) {
 }
 
 func TestPermissionsChangeAndComeBack(t *testing.T) {
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
 		t.Skip("only root may give a file to any group")
 	}
 	path := filepath.Join(t.TempDir(), "s")

@@ -242,7 +242,7 @@ func TestAKeptCopyThatIsNotUsed(t *testing.T) {
 
 // Keys that belong to another user are somebody else's word.
 func TestACopyOfAnotherUserIsNotUsed(t *testing.T) {
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
 		t.Skip("only root can give a file away")
 	}
 	e := served(t, rsaJWK("a", keyA()))
