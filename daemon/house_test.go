@@ -62,7 +62,7 @@ type listed struct {
 	Dir        string
 }
 
-// TestImportsKeepTheOrderOfTheHouse holds DESIGN's one order of imports, the owners of third-party libraries, and what
+// TestImportsKeepTheOrderOfTheHouse holds the one order of imports, the owners of third-party libraries, and what
 // the pure packages may know.
 func TestImportsKeepTheOrderOfTheHouse(t *testing.T) {
 	for _, p := range packages(t) {

@@ -70,8 +70,8 @@ func TestShippedProgramsHoldNoDebugDoor(t *testing.T) {
 	}
 }
 
-// FAULTS 160: judging one request may break, and costs that request. A background loop that breaks has left something half
-// done: nothing catches its panic, the process ends and is started anew.
+// FAULTS 160: judging one request may break, and costs that request. A background loop that breaks has left something
+// half done: nothing catches its panic, the process ends and is started anew.
 func TestOnlyTheGateOutlivesAPanic(t *testing.T) {
 	var found []string
 	for _, p := range packages(t) {
@@ -95,7 +95,8 @@ func TestOnlyTheGateOutlivesAPanic(t *testing.T) {
 	}
 }
 
-// FAULTS 4 (CVE-2024-28180, CVE-2025-63811): a token that has to be decrypted can be a bomb. None is, as no code for it is linked.
+// FAULTS 4 (CVE-2024-28180, CVE-2025-63811): a token that has to be decrypted can be a bomb. None is, as no code for it
+// is linked.
 func TestShippedProgramsCannotDecryptTokens(t *testing.T) {
 	encrypting := regexp.MustCompile(`jose|/jwx|/jwe`)
 	if !encrypting.MatchString("github.com/go-jose/go-jose/v4") {

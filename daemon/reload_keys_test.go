@@ -111,7 +111,7 @@ func TestANewerSaveEndsTheWaitForKeys(t *testing.T) {
 		if !result.OK || result.Generation != 2 {
 			t.Errorf("who waited for the older save is told %+v", result)
 		}
-	case <-time.After(time.Second):
+	case <-time.After(3 * time.Second): // the older save would wait for 4
 		t.Error("who waited for the older save is told nothing")
 	}
 	tenant.SetFaults(entratest.Faults{})
@@ -220,8 +220,8 @@ func countingProxy(t *testing.T, asked *atomic.Int64) string {
 }
 
 // [outbound] changes its proxy together with a new provider. The new provider is asked for through the new proxy, and
-// as it cannot be had, the serving one goes on to be asked for through the old one; once the provider is left out, the new
-// proxy is taken.
+// as it cannot be had, the serving one goes on to be asked for through the old one; once the provider is left out, the
+// new proxy is taken.
 func TestOutboundChangesWithTheReloadOrNotAtAll(t *testing.T) {
 	s := newSite(t)
 	s.pace.retry, s.pace.retryMost = time.Hour, time.Hour
@@ -279,7 +279,7 @@ func TestRefreshKeysNamesWhatThereIs(t *testing.T) {
 	if err != nil || len(results) != 1 || results[0] != (admin.RefreshResult{Provider: "contoso"}) {
 		t.Errorf("got %+v %v", results, err)
 	}
-	if _, err := s.admin.RefreshKeys(t.Context(), "fabrikam"); err == nil || !strings.Contains(err.Error(), `wanted a provider in use (contoso), got "fabrikam"`) {
+	if _, err := s.admin.RefreshKeys(t.Context(), "fabrikam"); err == nil || !strings.Contains(err.Error(), `want a provider in use (contoso), got "fabrikam"`) {
 		t.Errorf("got %v", err)
 	}
 	s.tenant.SetFaults(entratest.Faults{Status: http.StatusServiceUnavailable})

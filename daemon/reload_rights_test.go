@@ -115,8 +115,8 @@ func TestARemovedTenantsTokensAreRefusedAfterTheSwap(t *testing.T) {
 	}
 }
 
-// Two configurations contradict each other in three places: names of groups, roles and headers. Under load and hundreds of
-// reloads, each answer is wholly one's or wholly the other's, and none is an error.
+// Two configurations contradict each other in three places: names of groups, roles and headers. Under load and hundreds
+// of reloads, each answer is wholly one's or wholly the other's, and none is an error.
 func TestEachAnswerIsOfOneConfiguration(t *testing.T) {
 	s := newSite(t)
 	s.watcher = noInotify

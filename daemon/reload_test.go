@@ -15,8 +15,8 @@ import (
 	"github.com/claimd/claimd/daemon/config"
 )
 
-// Each style of saving takes effect within a second, with the pace that claimd has in earnest, and a second save of the
-// same style does too.
+// Each style of saving takes effect within a second, with the pace that claimd has in earnest but for the slow poll,
+// which never comes; and a second save of the same style does too.
 func TestAnEditIsSeenWithinASecond(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -351,8 +351,8 @@ func TestWhatCannotChangeLiveIsRefusedByName(t *testing.T) {
 	}
 }
 
-// A refused configuration names a file in another directory, which is then watched too. A claimd that forgot it before each
-// look found it new after each one, and so looked ten times a second for ever.
+// A refused configuration names a file in another directory, which is then watched too. A claimd that forgot it before
+// each look found it new after each one, and so looked ten times a second for ever.
 func TestARefusedTreeIsNoReasonToLookAgain(t *testing.T) {
 	s := newSite(t)
 	s.write(s.toml())

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -105,7 +106,9 @@ func (d *daemon) start(loaded *Loaded, seen string, watcher func() (*fsnotify.Wa
 func (d *daemon) keysDirectory(loaded *Loaded) string {
 	directory, err := keysDirectory(loaded.Config.State.Directory)
 	if err != nil {
-		d.log.Warn("no keys are kept on disk: a restart without network will not be ready", zap.Error(err))
+		problem, hint, _ := strings.Cut(err.Error(), "\n  hint: ")
+		d.log.Warn("no keys are kept on disk: a restart without network will not be ready",
+			zap.String("error", problem), zap.String("hint", hint))
 		return ""
 	}
 	return directory

@@ -93,7 +93,7 @@ func unknownProvider(got string, names []string) error {
 	if len(names) == 0 {
 		return fmt.Errorf("no provider is in use, got %q", got)
 	}
-	return fmt.Errorf("wanted a provider in use (%s), got %q", strings.Join(names, ", "), got)
+	return fmt.Errorf("want a provider in use (%s), got %q", strings.Join(names, ", "), got)
 }
 
 // logServing says in a sentence what serves now.

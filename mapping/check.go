@@ -1,9 +1,6 @@
 package mapping
 
-import (
-	"slices"
-	"strconv"
-)
+import "strconv"
 
 // checker collects the faults of rules.
 type checker struct {
@@ -22,15 +19,15 @@ type kind struct {
 	table    string // "groups" or "roles"
 	article  string // "a group" or "a role"
 	locals   []Local
-	declared []string // names, in byte order
+	declared numbering
 }
 
 func newChecker(rules *Rules) *checker {
 	return &checker{
 		rules:  rules,
 		near:   newNearIndex(rules),
-		groups: kind{"groups", "a group", rules.Groups, numbered(rules.Groups).names},
-		roles:  kind{"roles", "a role", rules.Roles, numbered(rules.Roles).names},
+		groups: kind{"groups", "a group", rules.Groups, numbered(rules.Groups)},
+		roles:  kind{"roles", "a role", rules.Roles, numbered(rules.Roles)},
 	}
 }
 
@@ -60,9 +57,9 @@ func (c *checker) notice(path Path, problem, hint string) {
 // checkReferences checks a list of names of local groups or roles.
 func (c *checker) checkReferences(path Path, list []string, k *kind) {
 	for i, name := range list {
-		if _, ok := slices.BinarySearch(k.declared, name); !ok {
+		if _, ok := k.declared.index[name]; !ok {
 			c.fault(path.at(i), "want "+k.article+" that stands under ["+k.table+"], got "+strconv.Quote(name),
-				c.suggest(name, k.declared, "declare it under ["+k.table+"], or take it out here"))
+				c.suggest(name, k.declared.names, "declare it under ["+k.table+"], or take it out here"))
 		}
 	}
 	c.checkRepeats(path, list)

@@ -10,13 +10,14 @@ func Compile(rules Rules) (*Policy, []Fault) {
 	if c.refuse {
 		return nil, c.faults
 	}
-	return build(&rules, c.near), c.faults
+	return c.build(), c.faults
 }
 
 // build makes the Policy of rules that have no fault.
-func build(rules *Rules, near *nearIndex) *Policy {
+func (c *checker) build() *Policy {
+	rules := c.rules
 	policy := &Policy{providers: make(map[string]*ProviderPolicy, len(rules.Providers))}
-	b := builder{groups: numbered(rules.Groups), roles: numbered(rules.Roles)}
+	b := builder{groups: c.groups.declared, roles: c.roles.declared}
 	for i := range rules.Providers {
 		p := &ProviderPolicy{
 			rules:    rules.Providers[i],
@@ -26,7 +27,7 @@ func build(rules *Rules, near *nearIndex) *Policy {
 			defaults: b.rights(rules.DefaultGroups, rules.DefaultRoles),
 			users:    make(map[string]rights),
 			accounts: make(map[string]rights),
-			near:     near,
+			near:     c.near,
 		}
 		p.table = b.table(rules, p)
 		b.callers(rules, p)

@@ -157,5 +157,5 @@ func tidy(s string) string {
 
 // isInvisible reports whether r is a control or format character (zero width, direction marks) and no white space.
 func isInvisible(r rune) bool {
-	return (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) && !unicode.IsSpace(r)
+	return isOdd(r) && !unicode.IsSpace(r)
 }

@@ -108,7 +108,8 @@ func denialsText(all []access.Denial, now time.Time) string {
 	return b.String()
 }
 
-// denialRows shows one refusal in a list: what and when on one line, who and which values below, as far as they are known.
+// denialRows shows one refusal in a list: what and when on one line, who and which values below, as far as they are
+// known.
 func denialRows(d access.Denial, now time.Time) string {
 	p := &page{}
 	p.line("%s  %s  %s", clock(d.Time, now), pad(reasonName(d), 23), safe(d.ID))

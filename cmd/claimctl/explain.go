@@ -36,9 +36,6 @@ claimctl judges by the files, and fetches the keys from the providers itself.
 Exit status: 0 the token is let in, 1 it is refused, 2 wrong usage, 3 could not find out.
 `
 
-// maxToken bounds what is read as a token, in bytes; claimd itself refuses more than half of it.
-const maxToken = 64 << 10
-
 // explained is an explanation and who gave it, as explain --json prints it.
 type explained struct {
 	JudgedBy string `json:"judged_by"` // one sentence
@@ -93,11 +90,11 @@ func (t *tool) readToken(name string) (string, error) {
 	} else if file, ok := t.stdin.(*os.File); ok && isTerminal(file) {
 		fmt.Fprintln(t.stderr, "claimctl: reading the token from the terminal; end it with Enter and Ctrl-D (a terminal cuts lines at 4,095 characters)")
 	}
-	text, err := io.ReadAll(io.LimitReader(source, maxToken+1))
+	text, err := io.ReadAll(io.LimitReader(source, admin.MaxToken+1))
 	if err != nil {
 		return "", &failure{code: exitUnknown, text: "the token cannot be read from " + from + ": " + cause(err).Error()}
 	}
-	if len(text) > maxToken {
+	if len(text) > admin.MaxToken {
 		return "", misused("explain", "the token in %s is larger than 64 KiB", from)
 	}
 	token := bare(string(text))

@@ -23,6 +23,20 @@ func (p *page) row(label, format string, values ...any) {
 	p.WriteString(strings.TrimRight(text, " ") + "\n")
 }
 
+// rows writes a table beside a label; "none" where it is empty.
+func (p *page) rows(label string, table [][]string) {
+	if len(table) == 0 {
+		p.row(label, "none")
+		return
+	}
+	body := &page{}
+	body.table("", 60, table)
+	for line := range strings.Lines(body.String()) {
+		p.row(label, "%s", strings.TrimSuffix(line, "\n"))
+		label = ""
+	}
+}
+
 // line writes a line as it is.
 func (p *page) line(format string, values ...any) { fmt.Fprintf(p, format+"\n", values...) }
 

@@ -70,20 +70,6 @@ func statusText(s admin.Status, now time.Time) string {
 	return p.String()
 }
 
-// rows writes a table beside a label; "none" where it is empty.
-func (p *page) rows(label string, table [][]string) {
-	if len(table) == 0 {
-		p.row(label, "none")
-		return
-	}
-	body := &page{}
-	body.table("", 60, table)
-	for line := range strings.Lines(body.String()) {
-		p.row(label, "%s", strings.TrimSuffix(line, "\n"))
-		label = ""
-	}
-}
-
 func stateText(s admin.Status) string {
 	switch {
 	case !s.Enabled:

@@ -344,7 +344,7 @@ func TestTokensAreReadAsPeopleCopyThem(t *testing.T) {
 	} {
 		wantText(t, text, want, bare(text))
 	}
-	tool := &tool{stdin: strings.NewReader(strings.Repeat("a", maxToken+1)), stderr: io.Discard}
+	tool := &tool{stdin: strings.NewReader(strings.Repeat("a", admin.MaxToken+1)), stderr: io.Discard}
 	if _, err := tool.readToken(""); err == nil || err.Error() != "the token in standard input is larger than 64 KiB" {
 		t.Errorf("a giant token: got %v", err)
 	}

@@ -54,7 +54,7 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	showVersion := flags.Bool("version", false, "")
 	err := flags.Parse(arguments)
 	if err == nil && flags.NArg() > 0 {
-		err = fmt.Errorf("wanted flags alone, got %q", flags.Arg(0))
+		err = fmt.Errorf("want flags alone, got %q", flags.Arg(0))
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -177,8 +177,8 @@ func TestEveryLineOfTheScreenDoesWhatItSays(t *testing.T) {
 	mustBeSilent(t, screen)
 }
 
-// What ends a program at a terminal must end the demo in order, or claimd and a folder with tokens would stay behind: Ctrl-C
-// and kill, a closed terminal, and a pipe that nobody reads any more (make run | head).
+// What ends a program at a terminal must end the demo in order, or claimd and a folder with tokens would stay behind:
+// Ctrl-C and kill, a closed terminal, and a pipe that nobody reads any more (make run | head).
 func TestEverySignalEndsTheDemoInOrder(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -318,7 +318,7 @@ func TestAnAnswerThatTheScreenDoesNotPromiseFailsTheRehearsal(t *testing.T) {
 	defer server.stop()
 	stage.proxy = listener.Addr().String()
 	err = rehearse(t.Context(), screen{out: newWatched(), stage: stage})
-	if want := "a stranger, in no group that is declared: wanted 403 no_group, got 200"; err == nil || err.Error() != want {
+	if want := "a stranger, in no group that is declared: want 403 no_group, got 200"; err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 	server.stop()

@@ -26,7 +26,7 @@ func TestWrongUsageAndFailuresAreTold(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("tenant = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const loopback = "wanted a loopback address and a port, such as 127.0.0.1:4190\n" +
+	const loopback = "want a loopback address and a port, such as 127.0.0.1:4190\n" +
 		"hint: whoever reaches the tenant can have any token, so it serves this host alone\n"
 	tests := []struct {
 		arguments string

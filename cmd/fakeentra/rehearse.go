@@ -24,7 +24,7 @@ func rehearse(ctx context.Context, s screen) error {
 		}
 		s.tell(call, status, body)
 		if status != call.status || !strings.Contains(body, call.reason) {
-			return fmt.Errorf("%s: wanted %d %s, got %d", call.who, call.status, call.reason, status)
+			return fmt.Errorf("%s: want %d %s, got %d", call.who, call.status, call.reason, status)
 		}
 	}
 	return rehearseEdit(ctx, s)

@@ -92,7 +92,7 @@ func serve(ctx context.Context, out io.Writer, listen string, directory entrates
 func listenOnLoopback(address string) (net.Listener, error) {
 	parsed, err := netip.ParseAddrPort(address)
 	if err != nil || !parsed.Addr().IsLoopback() {
-		return nil, fmt.Errorf("listen on %q: wanted a loopback address and a port, such as %s\nhint: "+
+		return nil, fmt.Errorf("listen on %q: want a loopback address and a port, such as %s\nhint: "+
 			"whoever reaches the tenant can have any token, so it serves this host alone", address, defaultListen)
 	}
 	return net.Listen("tcp", address)

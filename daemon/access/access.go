@@ -1,5 +1,5 @@
-// Package access judges one request: Request -> Decision, on one Snapshot. It owns the Snapshot, what is kept between requests, the
-// list of the last refusals, and Explain.
+// Package access judges one request: Request -> Decision, on one Snapshot. It owns the Snapshot, what is kept between
+// requests, the list of the last refusals, and Explain.
 //
 // A request is judged in the order of the checks that the contract names; the first failure is the reason. Whatever
 // cannot be judged is refused: a fault inside a judgement gives a Decision that allows nothing.
@@ -52,6 +52,15 @@ type Decision struct {
 
 // Allowed reports whether the request may pass.
 func (d *Decision) Allowed() bool { return d.Reason == reason.None && d.Identity != nil }
+
+// SetHeaders sets the identity headers in to, each exactly once, whatever stood there under its name.
+func (d *Decision) SetHeaders(to http.Header) {
+	values := make([]string, len(d.Headers)) // one allocation for all
+	for i, field := range d.Headers {
+		values[i] = field.Value
+		to[field.Name] = values[i : i+1 : i+1]
+	}
+}
 
 // Snapshot gives the Snapshot that judged: a door that acts on the configuration acts on this one.
 func (d *Decision) Snapshot() *Snapshot { return d.snapshot }

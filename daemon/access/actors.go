@@ -2,8 +2,8 @@ package access
 
 import "go.uber.org/zap"
 
-// noteActors tells at level debug that a verified token speaks of somebody who acts for its subject, by the names of those claims
-// alone. They have no say in who the caller is; whoever wonders why finds it here.
+// noteActors tells at level debug that a verified token speaks of somebody who acts for its subject, by the names of
+// those claims alone. They have no say in who the caller is; whoever wonders why finds it here.
 func (g *Gate) noteActors(j *judgement, id string) {
 	if j.claims == nil {
 		return

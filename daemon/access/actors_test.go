@@ -11,8 +11,8 @@ import (
 	"github.com/claimd/claimd/daemon/entratest"
 )
 
-// FAULTS 79: a token that says for whom it acts is judged as if it said nothing. The log tells at level debug which claims were
-// passed over, and no value of them.
+// FAULTS 79: a token that says for whom it acts is judged as if it said nothing. The log tells at level debug which
+// claims were passed over, and no value of them.
 func TestActorsAreIgnoredAndTold(t *testing.T) {
 	core, lines := observer.New(zapcore.DebugLevel)
 	f := loggedFixture(t, zap.New(core), nil)

@@ -52,7 +52,11 @@ func (j *judgement) adviseVerified(failed reason.Check) (a advice, ok bool) {
 	case reason.UserInactive:
 		return j.adviseState(), true
 	case reason.GroupsOverage:
-		return advice{why: "the token carries an overage marker instead of the groups: Entra ID leaves them out where there are more than 200", mend: j.usual(r)}, true
+		return advice{
+			why: "the token carries an overage marker instead of the groups: " +
+				"Entra ID leaves them out where there are more than 200",
+			mend: j.usual(r),
+		}, true
 	case reason.MissingClaim, reason.ClaimType:
 		return j.adviseClaim(failed)
 	case reason.NoGroup:
@@ -85,8 +89,10 @@ func (j *judgement) adviseAccount() advice {
 	}
 	lines = append(lines, `name = "what this application does"`, "groups = ["+tomlString(j.someGroup())+"]")
 	return advice{
-		why:   "the application " + orAbsent(j.claims.ClientID) + " calls with a token of its own, and no [[service_account]] has its object ID " + orAbsent(j.claims.ObjectID),
-		mend:  "add a [[service_account]] with object_id = \"" + j.claims.ObjectID + "\" (the object ID shown under Enterprise applications) and the groups it is to have",
+		why: "the application " + j.claims.ClientID + " calls with a token of its own, " +
+			"and no [[service_account]] has its object ID " + j.claims.ObjectID,
+		mend: fmt.Sprintf("add a [[service_account]] with object_id = %q (the object ID shown under Enterprise applications) "+
+			"and the groups it is to have", j.claims.ObjectID),
 		paste: strings.Join(lines, "\n"),
 	}
 }
@@ -103,8 +109,9 @@ func (j *judgement) adviseScope() advice {
 		asked[i] = "api://" + j.provider.config.ApplicationID + "/" + word
 	}
 	return advice{
-		why:  "scp holds " + orNone(scopeWords(j.claims.Scopes)) + "; missing: " + orNone(missing),
-		mend: "let the client ask for " + strings.Join(asked, " ") + ", and consent to it in the tenant; or take it out of required_scopes under " + j.table(),
+		why: "scp holds " + orNone(scopeWords(j.claims.Scopes)) + "; missing: " + orNone(missing),
+		mend: "let the client ask for " + strings.Join(asked, " ") + ", and consent to it in the tenant; " +
+			"or take it out of required_scopes under " + j.table(),
 	}
 }
 
@@ -184,8 +191,3 @@ func (j *judgement) applicationID() string {
 
 // table names the provider's table as the files spell it.
 func (j *judgement) table() string { return "[provider." + j.provider.config.Name + "]" }
-
-// requiredScopes gives what WWW-Authenticate names: all of them, so that one new token has each (RFC 6750 section 3).
-func requiredScopes(j *judgement) string {
-	return strings.Join(slices.Clone(j.provider.config.RequiredScopes), " ")
-}

@@ -9,14 +9,9 @@ import (
 	"github.com/claimd/claimd/mapping"
 )
 
-// account: an application that calls with a token of its own must be a [[service_account]].
+// account: an application that calls with a token of its own must be a [[service_account]]. Its token has an oid: package
+// token refuses one without.
 func (j *judgement) account() reason.Reason {
-	if j.claims.ObjectID == "" {
-		if j.claims.Has("oid") {
-			return reason.ClaimType
-		}
-		return reason.MissingClaim
-	}
 	if !j.provider.policy.HasAccount(j.claims.ObjectID) {
 		return reason.UnknownServiceAccount
 	}
@@ -74,19 +69,25 @@ func (j *judgement) mapped() reason.Reason {
 	return reason.None
 }
 
-// mapIdentity maps the claims; with a trace it tells of each value what it named.
+// mapIdentity maps the claims; with a trace it tells of each value what it named. A claim that groups and roles are both
+// read from, as is usual, is decoded once: package mapping then looks at each of its values once too. The user claim
+// has given j.id already.
 func (j *judgement) mapIdentity(trace *mapping.Trace) (mapping.Identity, error) {
 	names := &j.provider.config.Claims
+	roles := j.value(names.Roles)
 	if j.claims.Caller == token.AppOnly {
-		return j.provider.policy.MapAccount(j.claims.ObjectID, j.value(names.Roles), trace)
+		return j.provider.policy.MapAccount(j.claims.ObjectID, roles, trace)
+	}
+	groups := roles
+	if names.Groups != names.Roles {
+		groups = j.value(names.Groups)
 	}
 	return j.provider.policy.Map(j.id, mapping.Claims{
-		User:      j.value(names.User),
 		Email:     j.value(names.Email),
 		FirstName: j.value(names.FirstName),
 		LastName:  j.value(names.LastName),
-		Groups:    j.value(names.Groups),
-		Roles:     j.value(names.Roles),
+		Groups:    groups,
+		Roles:     roles,
 		Admin:     j.value(names.Admin),
 	}, trace)
 }
@@ -107,13 +108,8 @@ func (j *judgement) render() reason.Reason {
 	return reason.None
 }
 
-// value gives the value of a configured claim; one that is switched off is absent.
-func (j *judgement) value(name config.ClaimName) mapping.Value {
-	if name == "" {
-		return mapping.Value{}
-	}
-	return j.claims.Value(string(name))
-}
+// value gives the value of a configured claim; one that is switched off ("") is absent.
+func (j *judgement) value(name config.ClaimName) mapping.Value { return j.claims.Value(string(name)) }
 
 // mappingReason gives the reason of a mapping error. An error of no known kind is a claim that cannot be mapped.
 func mappingReason(err error) reason.Reason {

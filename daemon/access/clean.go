@@ -10,9 +10,9 @@ import (
 // maxLogged bounds one value of a log line or a denial, in bytes.
 const maxLogged = 4 << 10
 
-// Clean makes a value that others wrote fit for a log and a terminal: controls (C0, C1), line and paragraph separators and the
-// marks that turn the direction of writing become \uXXXX, bytes that are no UTF-8 become \xXX, and what is over 4 KiB is
-// cut. It gives most values back as they are.
+// Clean makes a value that others wrote fit for a log and a terminal: controls (C0, C1), line and paragraph separators
+// and the marks that turn the direction of writing become \uXXXX, bytes that are no UTF-8 become \xXX, and what is over
+// 4 KiB is cut. It gives most values back as they are.
 func Clean(value string) string { return cleanTo(value, maxLogged) }
 
 func cleanTo(value string, limit int) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/entratest"
+	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
@@ -263,7 +264,7 @@ func TestAPanicIsADenialThatIsCounted(t *testing.T) {
 	}{
 		{"no Snapshot", NewGate(nil, Options{})},
 		{"a Snapshot without its parts", NewGate(&Snapshot{
-			config: &config.Config{Enabled: true}, kept: newKept(1 << 10), providers: map[string]*provider{"contoso": nil},
+			config: &config.Config{Enabled: true}, kept: newKept(1 << 10), keys: []*keys.Provider{nil},
 		}, Options{})},
 	} {
 		t.Run(c.story, func(t *testing.T) {

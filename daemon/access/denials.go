@@ -74,7 +74,8 @@ func (d *Denials) List(id string) []Denial {
 	return list
 }
 
-// Follow sends further refusals to the channel until ctx ends, then closes it. A reader that does not keep up misses some.
+// Follow sends further refusals to the channel until ctx ends, then closes it. A reader that does not keep up misses
+// some.
 func (d *Denials) Follow(ctx context.Context) <-chan Denial {
 	follower := make(chan Denial, followBacklog)
 	d.mu.Lock()
@@ -117,8 +118,8 @@ func (j *judgement) unmatched() int {
 	return j.identity.Unmatched
 }
 
-// unmatchedValues gives the claim values that named nothing local, each once. The claims are mapped a second time for it: a request
-// that is allowed shall not pay for a trace.
+// unmatchedValues gives the claim values that named nothing local, each once. The claims are mapped a second time for
+// it: a request that is allowed shall not pay for a trace.
 func (j *judgement) unmatchedValues() []string {
 	var trace mapping.Trace
 	if _, err := j.mapIdentity(&trace); err != nil {

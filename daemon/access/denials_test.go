@@ -58,7 +58,8 @@ func TestADenialTellsWhoAndWhatMendsIt(t *testing.T) {
 	}
 }
 
-// A14: the entry of an unlisted service names the object ID that a [[service_account]] needs, and the calling application.
+// A14: the entry of an unlisted service names the object ID that a [[service_account]] needs, and the calling
+// application.
 func TestADenialOfAnUnknownServiceNamesItsObjectID(t *testing.T) {
 	f := newFixture(t, func(c *config.Config) { c.Providers[0].ClientApplicationIDs = []string{exportApp} })
 	d := f.decide(f.mint(entratest.Request{Client: exportApp}))

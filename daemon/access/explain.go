@@ -37,10 +37,15 @@ type ClaimSeen struct {
 func (s *Snapshot) Explain(ctx context.Context, token string, now time.Time) Explanation {
 	j := &judgement{snapshot: s, now: now, trace: &reason.Trace{}, values: &mapping.Trace{}}
 	j.explain(ctx, token)
+	return j.explanation()
+}
+
+// explanation tells all that became known.
+func (j *judgement) explanation() Explanation {
 	e := Explanation{
-		Allowed:    j.reason == reason.None,
+		Allowed:    j.reason == reason.None && j.identity != nil,
 		Reason:     j.reason,
-		Generation: s.generation,
+		Generation: j.snapshot.generation,
 		Provider:   j.providerName(),
 		Checks:     j.trace.Checks,
 		Values:     j.values.Steps,
@@ -85,7 +90,10 @@ func tokenWords(r reason.Reason) string {
 
 // sentence closes an explanation: the verdict, why, and what to change where; then what else would keep the token out.
 func (j *judgement) sentence() string {
-	if j.reason == reason.None {
+	switch {
+	case j.abandoned && j.reason == reason.None:
+		return "not judged: given up before the token's turn came."
+	case j.reason == reason.None:
 		return j.allowedSentence("let in")
 	}
 	var b strings.Builder

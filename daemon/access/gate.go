@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -110,7 +111,7 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 			return true
 		}
 	}
-	changes := j.snapshot.changes()
+	changes := j.snapshot.changes() // before the token is verified: a change that comes in between ends what is kept of it
 	j.judge(ctx, raw)
 	if j.abandoned {
 		return false
@@ -126,7 +127,7 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 			headers:  j.headers,
 			provider: j.provider,
 			objectID: j.claims.ObjectID,
-			changes:  changes[j.provider],
+			changes:  changes[j.provider.place],
 			verified: j.now.Round(0),
 		})
 	}
@@ -142,7 +143,8 @@ func (g *Gate) deny(j *judgement, decision *Decision, spoofed string) {
 	case j.reason.Status() == 503:
 		decision.RetryAfter = retryUnavailable
 	case j.reason == reason.Scope:
-		decision.Scope = requiredScopes(j)
+		// All of them, so that one new token has each (RFC 6750 section 3).
+		decision.Scope = strings.Join(j.provider.config.RequiredScopes, " ")
 	}
 	denial := j.denial(decision.ID, spoofed)
 	g.counts.denied[j.reason].Add(1)

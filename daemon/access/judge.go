@@ -28,8 +28,8 @@ type judgement struct {
 	size      int // of headers
 }
 
-// check is one of the checks that follow the token's own, in the contract's order. judge must not allocate for a check that
-// holds; show tells people more about its verdict.
+// check is one of the checks that follow the token's own, in the contract's order. judge must not allocate for a check
+// that holds; show tells people more about its verdict.
 type check struct {
 	name   string
 	caller token.Caller // whose tokens it concerns; 0 = everyone's

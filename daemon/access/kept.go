@@ -16,10 +16,21 @@ const keptOverhead = 640
 // keptKey is the SHA-256 of a whole token, signature included.
 type keptKey [sha256.Size]byte
 
-func keyOf(token string) keptKey { return sha256.Sum256([]byte(token)) }
+// keyOf hashes by pieces: Sum256 wants bytes, and would have every request leave a copy of its token on the heap.
+func keyOf(token string) (key keptKey) {
+	hash := sha256.New()
+	var piece [512]byte
+	for token != "" {
+		n := copy(piece[:], token)
+		hash.Write(piece[:n]) // never fails
+		token = token[n:]
+	}
+	hash.Sum(key[:0])
+	return key
+}
 
-// keptIdentity is a verified identity with its rendered headers. It holds no verdict on the request or on the user's state: those
-// are asked for again at each hit. It is never changed.
+// keptIdentity is a verified identity with its rendered headers. It holds no verdict on the request or on the user's
+// state: those are asked for again at each hit. It is never changed.
 type keptIdentity struct {
 	identity *Identity
 	headers  []Field
@@ -29,9 +40,9 @@ type keptIdentity struct {
 	verified time.Time // wall clock; a clock that was set back behind it makes nothing valid
 }
 
-// holds reports whether verifying the token again at now could only give the same identity: the wall clock stands between the
-// verification and exp with the skew that the verifier allows too, the key set is as it was and alive, and nobody
-// switched the user off.
+// holds reports whether verifying the token again at now could only give the same identity: the wall clock stands
+// between the verification and exp with the skew that the verifier allows too, the key set is as it was and alive, and
+// nobody switched the user off.
 func (k *keptIdentity) holds(now time.Time) bool {
 	wall := now.Round(0)
 	return !wall.Before(k.verified) &&

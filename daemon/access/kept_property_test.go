@@ -11,9 +11,9 @@ import (
 	"github.com/claimd/claimd/mapping"
 )
 
-// FAULTS 66 (GHSA-3rw9-wmc8-8948): whatever happens between two requests with one token, and in whatever order, a gate that
-// keeps identities answers as a gate that keeps none. Clocks are set forth and back, keys come, go and die, rules and
-// clients change, users are blocked.
+// FAULTS 66 (GHSA-3rw9-wmc8-8948): whatever happens between two requests with one token, and in whatever order, a gate
+// that keeps identities answers as a gate that keeps none. Clocks are set forth and back, keys come, go and die, rules
+// and clients change, users are blocked.
 func TestWhatIsKeptNeverAnswersOtherwiseThanVerifyingAnew(t *testing.T) {
 	for seed := range uint64(3) {
 		l := newLife(t, seed)

@@ -5,21 +5,15 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
-	"sync"
 
 	"go.uber.org/zap"
 )
 
-// denialLog writes a line for a refusal, one for each reason and second: an attacker must not fill the disk. What was left
-// out since is counted in the reason's next line.
+// denialLog writes a line for a refusal, one for each reason and second: an attacker must not fill the disk. What was
+// left out since is counted in the reason's next line.
 type denialLog struct {
-	log *zap.Logger
-	mu  sync.Mutex
-	// by reason
-	lines [math.MaxUint8 + 1]struct {
-		second     int64 // Unix time of the last line
-		suppressed uint64
-	}
+	log   *zap.Logger
+	lines [math.MaxUint8 + 1]Throttle // by reason
 }
 
 func newDenialLog(log *zap.Logger) *denialLog {
@@ -32,7 +26,7 @@ func newDenialLog(log *zap.Logger) *denialLog {
 // denied logs the refusal, or counts it. The values of the Denial are clean already; those that are not known are left
 // out, as are counts of none.
 func (l *denialLog) denied(d Denial, unmatched int) {
-	suppressed, due := l.due(d)
+	suppressed, due := l.lines[d.Reason].Due(d.Time)
 	if !due {
 		return
 	}
@@ -61,20 +55,6 @@ func counted[N int | uint64](key string, n N) zap.Field {
 		return zap.Skip()
 	}
 	return zap.Any(key, n)
-}
-
-// due reports whether the reason's line of this second is still to be written, and how many were left out before it.
-func (l *denialLog) due(d Denial) (suppressed uint64, due bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	line := &l.lines[d.Reason]
-	second := d.Time.Unix()
-	if line.second == second {
-		line.suppressed++
-		return 0, false
-	}
-	suppressed, line.second, line.suppressed = line.suppressed, second, 0
-	return suppressed, true
 }
 
 // panicked logs a judgement that broke. Of the value only what the Go runtime words is shown: another one may hold a

@@ -49,8 +49,9 @@ func (j *judgement) adviseNoValues(claim string) advice {
 		}
 	}
 	return advice{
-		why:  fmt.Sprintf("the claim %s is %s", quoted(claim), emptyWords(j.value(j.provider.config.Claims.Groups))),
-		mend: "emit groups in the access token (groupMembershipClaims in the API's app registration, section accessToken), and assign the user to one that is declared",
+		why: fmt.Sprintf("the claim %s is %s", quoted(claim), emptyWords(j.value(j.provider.config.Claims.Groups))),
+		mend: "emit groups in the access token (groupMembershipClaims in the API's app registration, section accessToken), " +
+			"and assign the user to one that is declared",
 	}
 }
 
@@ -86,7 +87,8 @@ func nearest(steps []mapping.Step) (string, bool) {
 
 func nearWords(value string, near mapping.Near) string {
 	if near.Difference == mapping.ByProvider {
-		return fmt.Sprintf("%s names the local group %s, but `providers` of that group leaves this provider out: add it there", quoted(value), quoted(near.Name))
+		return fmt.Sprintf("%s names the local group %s, but `providers` of that group leaves this provider out: add it there",
+			quoted(value), quoted(near.Name))
 	}
 	words := fmt.Sprintf("%s differs from %s of the local group %s only by %s: spell it under [groups] exactly as the token does",
 		quoted(value), quoted(near.Value), quoted(near.Name), near.Difference)

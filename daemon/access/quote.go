@@ -30,8 +30,8 @@ func tomlKey(name string) string {
 	return tomlString(name)
 }
 
-// tomlString writes a TOML string that reads back as s: literal where that shows it best (CONTOSO\Team A), else basic, with every
-// character that does not show written as an escape.
+// tomlString writes a TOML string that reads back as s: literal where that shows it best (CONTOSO\Team A), else basic,
+// with every character that does not show written as an escape.
 func tomlString(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable) {
 		switch {

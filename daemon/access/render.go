@@ -6,8 +6,8 @@ import (
 	"github.com/claimd/claimd/daemon/config"
 )
 
-// maxHeaders bounds the identity headers of one answer, names and values together, in bytes. Gateways hold an answer's header in
-// buffers of this order.
+// maxHeaders bounds the identity headers of one answer, names and values together, in bytes. Gateways hold an answer's
+// header in buffers of this order.
 const maxHeaders = 16 << 10
 
 // headerLine is one configured identity header.

@@ -1,7 +1,9 @@
 package access
 
 import (
+	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -141,5 +143,17 @@ func TestWhoamiListsAreNeverNull(t *testing.T) {
 	}
 	if got.ExpiresAt.Location() != time.UTC {
 		t.Errorf("expires_at in %v, want UTC", got.ExpiresAt.Location())
+	}
+}
+
+// The values share one allocation: a header that something adds to must not reach into the next one's.
+func TestSetHeadersReplacesEachHeaderAndKeepsThemApart(t *testing.T) {
+	d := Decision{Headers: []Field{{"Remote-User", "ada"}, {"Remote-Groups", ""}}}
+	header := http.Header{"Remote-User": {"root", "admin"}, "Accept": {"*/*"}}
+	d.SetHeaders(header)
+	header.Add("Remote-User", "x")
+	want := http.Header{"Remote-User": {"ada", "x"}, "Remote-Groups": {""}, "Accept": {"*/*"}}
+	if !reflect.DeepEqual(header, want) {
+		t.Errorf("%v, want %v", header, want)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 func (j *judgement) showAccount(c *reason.Check) {
 	c.Want = "a [[service_account]] with the token's oid as object_id"
-	c.Got = "oid " + orAbsent(j.claims.ObjectID)
+	c.Got = "oid " + j.claims.ObjectID
 	j.mend(c)
 }
 
@@ -117,13 +117,6 @@ func (j *judgement) claimsSeen() []ClaimSeen {
 		}
 	}
 	return seen
-}
-
-func orAbsent(s string) string {
-	if s == "" {
-		return "absent"
-	}
-	return s
 }
 
 func orNone(list []string) string {

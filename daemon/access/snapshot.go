@@ -1,9 +1,6 @@
 package access
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/keys"
@@ -16,7 +13,8 @@ type Snapshot struct {
 	config     *config.Config
 	generation uint64
 	providers  map[string]*provider
-	verifier   *token.Verifier // nil where the configuration is disabled and its keys were not opened
+	keys       []*keys.Provider // of the providers, by their places
+	verifier   *token.Verifier  // nil where the configuration is disabled and its keys were not opened
 	lines      []headerLine
 	names      headerNames
 	kept       kept
@@ -27,6 +25,7 @@ type provider struct {
 	config *config.Provider
 	policy *mapping.ProviderPolicy
 	keys   *keys.Provider
+	place  int                 // among the configuration's providers
 	off    map[string]struct{} // blocked users and inactive service accounts, as stateKey spells them
 }
 
@@ -51,31 +50,35 @@ func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*k
 	verified := make([]token.Provider, 0, len(cfg.Providers))
 	for i := range cfg.Providers {
 		p := &cfg.Providers[i]
-		s.providers[p.Name] = &provider{config: p, policy: policy.Provider(p.Name), keys: providers[p.Name], off: switchedOff(cfg, p.Name)}
-		verified = append(verified, tokenProvider(cfg, p, providers[p.Name]))
+		opened := providers[p.Name]
+		s.providers[p.Name] = &provider{
+			config: p, policy: policy.Provider(p.Name), keys: opened, place: i, off: switchedOff(cfg, p.Name),
+		}
+		s.keys = append(s.keys, opened)
+		verified = append(verified, tokenProvider(cfg, p, opened))
 	}
 	s.verifier = token.NewVerifier(verified)
 	return s
 }
 
 // tokenProvider gives what tokens of the provider must fit.
-func tokenProvider(cfg *config.Config, p *config.Provider, ring *keys.Provider) token.Provider {
+func tokenProvider(cfg *config.Config, p *config.Provider, opened *keys.Provider) token.Provider {
 	accounts := make(map[string]string)
 	for _, account := range cfg.ServiceAccounts {
 		if account.Provider == p.Name && account.ApplicationID != "" {
-			accounts[strings.ToLower(account.ObjectID)] = strings.ToLower(account.ApplicationID)
+			accounts[account.ObjectID] = account.ApplicationID
 		}
 	}
 	return token.Provider{
 		Name:              p.Name,
 		Tenant:            p.TenantID,
 		ApplicationID:     p.ApplicationID,
-		ApplicationIDURIs: slices.Clone(p.ApplicationIDURIs),
-		ClientIDs:         slices.Clone(p.ClientApplicationIDs),
+		ApplicationIDURIs: p.ApplicationIDURIs,
+		ClientIDs:         p.ClientApplicationIDs,
 		AccountClients:    accounts,
 		Skew:              p.ClockSkew,
 		Algorithms:        []string{"RS256"},
-		Keys:              ring,
+		Keys:              opened,
 	}
 }
 
@@ -136,12 +139,11 @@ func (s *Snapshot) Ready() bool {
 // IdentityHeader reports whether name is an identity header of the configuration in any spelling: any case, _ or . for -.
 func (s *Snapshot) IdentityHeader(name string) bool { return s.names.has(name) }
 
-// changes gives each provider's count of key set changes. It is read before a token is verified, so that a change that
-// comes in between ends what is kept of it.
-func (s *Snapshot) changes() map[*provider]uint64 {
-	counts := make(map[*provider]uint64, len(s.providers))
-	for _, p := range s.providers {
-		counts[p] = p.keys.Changes()
+// changes gives each provider's count of key set changes, by the provider's place.
+func (s *Snapshot) changes() []uint64 {
+	counts := make([]uint64, len(s.keys))
+	for i, opened := range s.keys {
+		counts[i] = opened.Changes()
 	}
 	return counts
 }

@@ -1,19 +1,19 @@
 package access
 
-import "net/http"
+import (
+	"net/http"
 
-// headerNames are the names of the configured identity headers, folded: lower case, with - for _ and for a dot. Servers behind a
-// gateway read a header under all these spellings (CGI and WSGI turn each of them into the same variable).
+	"github.com/claimd/claimd/daemon/config"
+)
+
+// headerNames are the names of the configured identity headers, folded: servers behind a gateway read a header under all
+// spellings that config.FoldHeader makes one.
 type headerNames []string
 
 func foldNames(names []string) headerNames {
 	folded := make(headerNames, len(names))
 	for i, name := range names {
-		bytes := []byte(name)
-		for k, c := range bytes {
-			bytes[k] = foldByte(c)
-		}
-		folded[i] = string(bytes)
+		folded[i] = config.FoldHeader(name)
 	}
 	return folded
 }
@@ -41,19 +41,9 @@ func (h headerNames) brought(header http.Header) string {
 
 func foldsTo(name, folded string) bool {
 	for i := range len(name) {
-		if foldByte(name[i]) != folded[i] {
+		if config.FoldHeaderByte(name[i]) != folded[i] {
 			return false
 		}
 	}
 	return true
-}
-
-func foldByte(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c + ('a' - 'A')
-	case c == '_' || c == '.':
-		return '-'
-	}
-	return c
 }

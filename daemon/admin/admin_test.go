@@ -68,7 +68,7 @@ func backend(gate *access.Gate) Backend {
 // serve runs a Server with these limits on a socket of its own until the test ends, and gives the socket's path.
 func serve(t *testing.T, b Backend, limits limits, log *zap.Logger) string {
 	t.Helper()
-	path := filepath.Join(shortFolder(t), "admin.sock")
+	path := filepath.Join(shortDirectory(t), "admin.sock")
 	l, err := Listen(path)
 	if err != nil {
 		t.Fatal(err)

@@ -70,7 +70,7 @@ func (c *Client) Reload(ctx context.Context) (ReloadResult, error) {
 	return call[ReloadResult](ctx, c, slow, http.MethodPost, "/v1/reload", nil)
 }
 
-// Explain has the daemon explain the token, which has at most 64 KiB.
+// Explain has the daemon explain the token, which has at most MaxToken bytes.
 func (c *Client) Explain(ctx context.Context, token string) (access.Explanation, error) {
 	return call[access.Explanation](ctx, c, slow, http.MethodPost, "/v1/explain", explainRequest{Token: token})
 }
@@ -186,7 +186,7 @@ func (c *Client) explainError(ctx context.Context, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return errors.New(withHint("claimd closed the connection on "+c.path+" without an answer", "systemctl status claimd"))
 	}
-	return fmt.Errorf("no sensible answer on %s: %w", c.path, syscallError(err))
+	return fmt.Errorf("no sensible answer on %s: %w", c.path, cause(err))
 }
 
 // noDaemon is ErrNoDaemon with the place and the next step.

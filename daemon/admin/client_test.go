@@ -58,11 +58,11 @@ func TestTheDaemonRefusesInWords(t *testing.T) {
 	if refusal, ok := errors.AsType[*Refusal](err); !ok || refusal.Status != 422 {
 		t.Errorf("want a Refusal with status 422, got %#v", err)
 	}
-	_, err = client.Explain(t.Context(), strings.Repeat("a", maxToken+1))
+	_, err = client.Explain(t.Context(), strings.Repeat("a", MaxToken+1))
 	wantError(t, err, "the token is larger than 64 KiB", "")
-	_, err = client.Explain(t.Context(), strings.Repeat("\x01", 2*maxToken))
+	_, err = client.Explain(t.Context(), strings.Repeat("\x01", 2*MaxToken))
 	wantError(t, err, "the request is larger than 385 KiB", "")
-	if explanation, err := client.Explain(t.Context(), strings.Repeat("\x01", maxToken)); err != nil || explanation.Sentence != "65536 bytes" {
+	if explanation, err := client.Explain(t.Context(), strings.Repeat("\x01", MaxToken)); err != nil || explanation.Sentence != "65536 bytes" {
 		t.Errorf("the largest token: want it explained, got %q, %v", explanation.Sentence, err)
 	}
 }
@@ -76,7 +76,7 @@ func TestTheClientSaysWhatToDoWhereNoDaemonAnswers(t *testing.T) {
 	}
 	for name, prepare := range tests {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(shortFolder(t), "admin.sock")
+			path := filepath.Join(shortDirectory(t), "admin.sock")
 			prepare(t, path)
 			_, err := NewClient(path).Status(t.Context())
 			wantError(t, err, "no claimd answers on "+path+
@@ -102,7 +102,7 @@ func TestTheClientSaysWhatIsWrongWithAnAnswer(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(shortFolder(t), "admin.sock")
+			path := filepath.Join(shortDirectory(t), "admin.sock")
 			answerWith(t, path, test.answer)
 			_, err := NewClient(path).Status(t.Context())
 			wantError(t, err, test.want, path)
@@ -135,7 +135,7 @@ func answerWith(t *testing.T, path, text string) {
 }
 
 func TestTheClientWaitsNoLongerThanItSays(t *testing.T) {
-	path := filepath.Join(shortFolder(t), "admin.sock")
+	path := filepath.Join(shortDirectory(t), "admin.sock")
 	listenUntilEnd(t, "unix", path) // connects, and never answers
 	_, err := call[Status](t.Context(), NewClient(path), 20*time.Millisecond, "GET", "/v1/status", nil)
 	wantError(t, err, "claimd did not answer within 20ms: context deadline exceeded", path)
@@ -192,7 +192,7 @@ func denyUntilFollowed(t *testing.T, gate *access.Gate, followed <-chan access.D
 
 func TestFollowEndsWithAnErrorWhereTheDaemonDoes(t *testing.T) {
 	gate := disabledGate()
-	path := filepath.Join(shortFolder(t), "admin.sock")
+	path := filepath.Join(shortDirectory(t), "admin.sock")
 	l, err := Listen(path)
 	mustDo(t, err)
 	server := NewServer(backend(gate), nil)

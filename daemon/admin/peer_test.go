@@ -87,9 +87,9 @@ func ask(t *testing.T, uid uint32, path string) string {
 // socket without a look at the peer let every local user in.
 func TestRootAndTheDaemonsOwnUserAreServedAndNobodyElse(t *testing.T) {
 	needRoot(t)
-	folder := shortFolder(t)
-	mustDo(t, os.Chown(folder, daemonUID, daemonUID))
-	path := filepath.Join(folder, "admin.sock")
+	directory := shortDirectory(t)
+	mustDo(t, os.Chown(directory, daemonUID, daemonUID))
+	path := filepath.Join(directory, "admin.sock")
 	startAs(t, daemonUID, path)
 
 	const served = "answered"

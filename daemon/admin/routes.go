@@ -8,12 +8,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// maxToken is the largest token that explain takes, in bytes: twice what a request may bring (token.MaxSize), so that
-// a token that is too large is explained, not only refused.
-const maxToken = 64 << 10
+// MaxToken is the largest token that Client.Explain takes, in bytes: twice what a request may bring (token.MaxSize), so
+// that a token that is too large is explained, not only refused.
+const MaxToken = 64 << 10
 
 // maxBody is the largest body, in bytes: a token of nothing but characters that JSON escapes, and a little.
-const maxBody = 6*maxToken + 1<<10
+const maxBody = 6*MaxToken + 1<<10
 
 // explainRequest is the body of POST /v1/explain.
 type explainRequest struct {
@@ -59,7 +59,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 	if !readJSON(w, r, &request) {
 		return
 	}
-	if len(request.Token) > maxToken {
+	if len(request.Token) > MaxToken {
 		refuse(w, http.StatusRequestEntityTooLarge, "the token is larger than 64 KiB", "")
 		return
 	}

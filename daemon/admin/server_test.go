@@ -235,7 +235,7 @@ func TestWhatAnAdministratorAsksForIsLogged(t *testing.T) {
 }
 
 func TestServeTellsWhyTheListenerFailed(t *testing.T) {
-	l, err := Listen(filepath.Join(shortFolder(t), "admin.sock"))
+	l, err := Listen(filepath.Join(shortDirectory(t), "admin.sock"))
 	mustDo(t, err)
 	mustDo(t, l.Close())
 	if err := NewServer(backend(disabledGate()), nil).Serve(l); err == nil || !strings.Contains(err.Error(), "use of closed network connection") {
@@ -244,7 +244,7 @@ func TestServeTellsWhyTheListenerFailed(t *testing.T) {
 }
 
 func TestServeAfterCloseEndsAtOnce(t *testing.T) {
-	l, err := Listen(filepath.Join(shortFolder(t), "admin.sock"))
+	l, err := Listen(filepath.Join(shortDirectory(t), "admin.sock"))
 	mustDo(t, err)
 	server := NewServer(backend(disabledGate()), nil)
 	mustDo(t, server.Close())

@@ -17,19 +17,6 @@ const DefaultAdminSocket = "/run/claimd/admin.sock"
 // maxSocketPath is the most bytes in the path of a unix socket (unix(7): 108 with the final NUL).
 const maxSocketPath = 107
 
-func oneOf(words ...string) form {
-	return func(text string) flaw {
-		for _, word := range words {
-			if text == word {
-				return flaw{}
-			}
-		}
-		found := flawf("want %s, got %s", orList(words), show(text))
-		found.hint = meant(text, words)
-		return found
-	}
-}
-
 func absolutePath(path string) flaw {
 	switch {
 	case strings.HasPrefix(path, "credential:"):

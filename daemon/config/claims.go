@@ -22,7 +22,7 @@ var unfitUserClaims = []string{
 func claimNames(provider *table) ClaimNames {
 	t := provider.sub("claims")
 	read := func(key, standard string, is form) ClaimName { return ClaimName(t.text(key, standard, is)) }
-	names := ClaimNames{
+	return ClaimNames{
 		User:      read("user", "oid", userClaim),
 		Email:     read("email", "email", profileClaim),
 		FirstName: read("first_name", "given_name", profileClaim),
@@ -31,7 +31,6 @@ func claimNames(provider *table) ClaimNames {
 		Roles:     read("roles", "groups", claim),
 		Admin:     read("admin", "", profileClaim),
 	}
-	return names
 }
 
 // claim judges the name of a claim.

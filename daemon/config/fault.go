@@ -32,7 +32,8 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// Faults are all the faults of a configuration, in the order of files and lines. It is an error where one of them is no notice.
+// Faults are all the faults of a configuration, in the order of files and lines. It is an error where one of them is no
+// notice.
 type Faults []Fault
 
 // Error gives every fault that is no notice, a line each, each with its hint on a line of its own.

@@ -105,6 +105,12 @@ func (g *guard) directory(path string, info fs.FileInfo) bool {
 	return sound
 }
 
+// names judges a directory in which every name counts: there sticky is not enough, as a link to a file of root's is a
+// name too.
+func (g *guard) names(path string, info fs.FileInfo) bool {
+	return info.Mode()&fs.ModeSticky == 0 || g.mode(path, info)
+}
+
 // link judges a symbolic link: in a sticky directory it could be anybody's. A link's mode means nothing.
 func (g *guard) link(path string, info fs.FileInfo) bool {
 	sound, ok := g.judged[path]

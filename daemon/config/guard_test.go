@@ -36,6 +36,12 @@ func TestWhoCanWriteDecides(t *testing.T) {
 			func(t *testing.T, dir string) { chmod(t, dir+"/conf.d", 0o777) },
 			"DIR/conf.d: want it writable by its owner only, got mode 0777\n  hint: chmod go-w DIR/conf.d\n",
 		},
+		// Who may add names there could link a file of root's into it, such as an older configuration that was kept
+		// aside, or keep claimd from starting with a file of his own.
+		"conf.d that all may write, if only their own names": {
+			func(t *testing.T, dir string) { chmod(t, dir+"/conf.d", 0o777|os.ModeSticky) },
+			"DIR/conf.d: want it writable by its owner only, got mode 0777\n  hint: chmod go-w DIR/conf.d\n",
+		},
 		"a sticky directory above": {
 			func(t *testing.T, dir string) { chmod(t, dir, 0o777|os.ModeSticky) }, "",
 		},

@@ -16,17 +16,17 @@ func headers(server *table) Headers {
 		if name == "" {
 			return ""
 		}
-		if other, ok := first[foldHeader(name)]; ok {
+		if other, ok := first[FoldHeader(name)]; ok {
 			written, like := key, other
 			if !t.has(key) { // then the other one has taken its name
 				written, like, name = other, key, t.text(other, "", nil)
 			}
 			t.check.fault(t.at(written), "a gateway may take one for the other", "want a name of its own, got %s like %s", show(name), like)
 		}
-		first[foldHeader(name)] = key
+		first[FoldHeader(name)] = key
 		return http.CanonicalHeaderKey(name)
 	}
-	h := Headers{
+	return Headers{
 		User:     read("user", "Remote-User"),
 		Email:    read("email", "Remote-Email"),
 		Name:     read("name", "Remote-Name"),
@@ -37,12 +37,27 @@ func headers(server *table) Headers {
 		Client:   read("client", ""),
 		Scopes:   read("scopes", ""),
 	}
-	return h
 }
 
-// foldHeader gives what names have in common that some server takes for the same: CGI knows neither case nor - nor _.
-func foldHeader(name string) string {
-	return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
+// FoldHeader gives what all names have in common that some server takes for one: lower case, with - for _ and for a dot
+// (CGI and WSGI turn each of them into the same variable).
+func FoldHeader(name string) string {
+	folded := []byte(name)
+	for i, c := range folded {
+		folded[i] = FoldHeaderByte(c)
+	}
+	return string(folded)
+}
+
+// FoldHeaderByte is FoldHeader of one byte, for who compares names without an allocation.
+func FoldHeaderByte(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + ('a' - 'A')
+	case c == '_' || c == '.':
+		return '-'
+	}
+	return c
 }
 
 func headerName(name string) flaw {
@@ -52,7 +67,7 @@ func headerName(name string) flaw {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return flawf("want the name of a header, got %s", show(name))
 	}
-	folded := foldHeader(name)
+	folded := FoldHeader(name)
 	if isOneOf(folded, takenHeaders) {
 		return flaw{"want a header that nothing else uses, got " + show(name), `"Remote-..." and "X-Auth-..." are usual names`}
 	}

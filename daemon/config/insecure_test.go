@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// FAULTS 182 (GHSA-q926-c743-49qj): every key that the parser knows, those of later versions too, says what claimd is to do. None
-// of them switches off a check of signature, TLS, issuer, audience or times, or lets anybody in who fails one.
+// FAULTS 182 (GHSA-q926-c743-49qj): every key that the parser knows, those of later versions too, says what claimd is
+// to do. None of them switches off a check of signature, TLS, issuer, audience or times, or lets anybody in who fails
+// one.
 func TestNoKeySwitchesACheckOff(t *testing.T) {
 	root, _, _ := treeOf(uncommented(shipped(t, "claimd/claimd.toml"))).merged()
 	check := &checker{root: root, whole: true}

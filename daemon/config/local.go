@@ -73,11 +73,12 @@ func users(top *table, providers []Provider) []User {
 
 // serviceAccounts reads [[service_account]].
 func serviceAccounts(top *table, providers []Provider) []ServiceAccount {
+	const whichID = "take the object ID shown under Enterprise applications, not the one under App registrations"
 	var list []ServiceAccount
 	for _, t := range top.tables("service_account") {
 		a := ServiceAccount{
 			Provider:      whose(t, providers),
-			ObjectID:      requiredGUID(t, "object_id", "take the object ID shown under Enterprise applications, not the one under App registrations", ownGUID),
+			ObjectID:      requiredGUID(t, "object_id", whichID, ownGUID),
 			ApplicationID: optionalGUID(t, "application_id"),
 			Name:          t.text("name", "", nil),
 			Groups:        t.texts("groups", nil, nil),

@@ -46,6 +46,7 @@ func (c *checker) config(extra []File) *Config {
 	}
 	c.unknown()
 	c.twins(config.Providers)
+	c.sharedAudiences(config.Providers)
 	c.doors(config)
 	return config
 }

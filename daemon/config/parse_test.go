@@ -69,7 +69,8 @@ id = "c"
 	}
 }
 
-// TestGroupNamesMayHoldAnything: Entra ID writes on-premises names as DOMAIN\name, and display names as people typed them.
+// TestGroupNamesMayHoldAnything: Entra ID writes on-premises names as DOMAIN\name, and display names as people typed
+// them.
 func TestGroupNamesMayHoldAnything(t *testing.T) {
 	got := parsed(t, `[groups]
 'CONTOSO\Team A' = ""

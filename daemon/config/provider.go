@@ -75,8 +75,8 @@ func identity(t *table, p *Provider) {
 
 func cloud(t *table) entra.Cloud {
 	names := entra.CloudNames()
-	global, _ := entra.CloudByName(t.choiceOf("cloud", names[:1], names[1:]))
-	return global
+	cloud, _ := entra.CloudByName(t.choiceOf("cloud", names[:1], names[1:]))
+	return cloud
 }
 
 // duration reads a time span that is written as in Go ("90s", "1m30s").
@@ -124,6 +124,28 @@ func (c *checker) twins(providers []Provider) {
 			first, _ := find(c.root, mapping.Path{"provider", other.Name})
 			c.fault(mapping.Path{"provider", p.Name}, "keep one of the two",
 				"has the same tenant_id and application_id as provider.%s at %s:%d", other.Name, first.place.File, first.place.Line)
+		}
+	}
+}
+
+// sharedAudiences finds application ID URIs by which a v1.0 token could be meant for two providers of one tenant. In a
+// tenant each belongs to one application, so one of the two is a mistake; the token would go to the provider whose name
+// comes first.
+func (c *checker) sharedAudiences(providers []Provider) {
+	for i := range providers {
+		for j := range i {
+			c.sharedAudience(&providers[i], &providers[j], providers[j].ApplicationIDURIs)
+			c.sharedAudience(&providers[j], &providers[i], nil) // a URI that both list is told once
+		}
+	}
+}
+
+// sharedAudience finds those of p's application ID URIs that are the other's application or stand in uris.
+func (c *checker) sharedAudience(p, other *Provider, uris []string) {
+	for i, uri := range p.ApplicationIDURIs {
+		if p.TenantID != "" && p.TenantID == other.TenantID && entra.AudienceMatches(entra.V1, uri, other.ApplicationID, uris) {
+			c.fault(mapping.Path{"provider", p.Name, "application_id_uris", i}, "keep it at the provider of the application that it belongs to",
+				"is an audience of provider.%s of the same tenant too", other.Name)
 		}
 	}
 }

@@ -114,7 +114,7 @@ func (r *reader) names(path string) []string {
 		return nil
 	}
 	r.guard.watch(resolved)
-	if !r.guard.directory(resolved, info) || !sound {
+	if !r.guard.directory(resolved, info) || !r.guard.names(resolved, info) || !sound {
 		r.tree.partial = true
 		return nil
 	}

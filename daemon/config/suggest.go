@@ -91,7 +91,7 @@ func distance(a, b string) int {
 		rows[i] = make([]int, len(b)+1)
 		rows[i][0] = i
 	}
-	for j := range len(b) + 1 {
+	for j := range rows[0] {
 		rows[0][j] = j
 	}
 	for i := 1; i <= len(a); i++ {

@@ -126,17 +126,25 @@ func (t *table) choice(key string, available ...string) string {
 
 // choiceOf reads a string that is one of a few, some of which this version does not have.
 func (t *table) choiceOf(key string, available, later []string) string {
+	known := oneOf(slices.Concat(available, later)...)
 	return t.text(key, available[0], func(text string) flaw {
-		switch {
-		case slices.Contains(available, text):
-			return flaw{}
-		case slices.Contains(later, text):
+		if slices.Contains(later, text) {
 			return flaw{problem: notAvailable}
 		}
-		found := flawf("want %s, got %s", orList(slices.Concat(available, later)), show(text))
-		found.hint = meant(text, slices.Concat(available, later))
-		return found
+		return known(text)
 	})
+}
+
+// oneOf judges a word that is one of a few.
+func oneOf(words ...string) form {
+	return func(text string) flaw {
+		if slices.Contains(words, text) {
+			return flaw{}
+		}
+		found := flawf("want %s, got %s", orList(words), show(text))
+		found.hint = meant(text, words)
+		return found
+	}
 }
 
 // orList writes "a", "b" or "c".

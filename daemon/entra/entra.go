@@ -26,8 +26,8 @@ const (
 // Cloud is one of Microsoft's clouds. Tenants and tokens of one are unknown in the others.
 type Cloud struct {
 	Name          string // as `cloud` in the configuration spells it
-	AuthorityHost string // where tokens are issued and documents published
-	GraphHost     string
+	authorityHost string // where tokens are issued and documents published
+	graphHost     string
 	instance      string // cloud_instance_name in its documents and keys
 	issuerV1      string // prefix of v1.0 issuers
 }
@@ -61,7 +61,7 @@ func CloudNames() []string {
 }
 
 // Authority gives the base address of the cloud's documents, without a final slash.
-func (c Cloud) Authority() string { return "https://" + c.AuthorityHost }
+func (c Cloud) Authority() string { return "https://" + c.authorityHost }
 
 // InstanceName gives the cloud_instance_name that the cloud's documents and keys carry, where they carry one.
 func (c Cloud) InstanceName() string { return c.instance }
@@ -72,7 +72,7 @@ func (c Cloud) Issuer(version Version, tenant string) string {
 	if version == V1 {
 		return c.issuerV1 + tenant + "/"
 	}
-	return "https://" + c.AuthorityHost + "/" + tenant + "/v2.0"
+	return "https://" + c.authorityHost + "/" + tenant + "/v2.0"
 }
 
 // DocumentURL gives the address of the discovery document that holds for the tenant's tokens of that version: each
@@ -99,16 +99,16 @@ var graphAudiences = []string{
 func IsGraphAudience(aud string) bool {
 	aud = strings.ToLower(strings.TrimSuffix(aud, "/"))
 	for _, c := range clouds {
-		if aud == "https://"+c.GraphHost {
+		if aud == "https://"+c.graphHost {
 			return true
 		}
 	}
 	return slices.Contains(graphAudiences, aud)
 }
 
-// AudienceMatches reports whether aud is the audience of a token for the application: for v2.0 its ID, nothing else; for
-// v1.0 its ID, api://ID, or one of uris byte for byte, each with or without one final slash (access-token-claims-reference,
-// aud). GUIDs compare in any case. No other version has an audience that matches.
+// AudienceMatches reports whether aud is the audience of a token for the application: for v2.0 its ID, nothing else;
+// for v1.0 its ID, api://ID, or one of uris byte for byte, each with or without one final slash
+// (access-token-claims-reference, aud). GUIDs compare in any case. No other version has an audience that matches.
 func AudienceMatches(version Version, aud, applicationID string, uris []string) bool {
 	switch version {
 	case V2:

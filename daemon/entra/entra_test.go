@@ -33,7 +33,7 @@ func TestEveryCloudHasItsExactIssuersAndHosts(t *testing.T) {
 			}
 			for _, pair := range [][2]string{
 				{c.Name, test.cloud}, {c.Issuer(V1, tenant), test.v1}, {c.Issuer(V2, tenant), test.v2},
-				{c.Authority(), test.authority}, {c.GraphHost, test.graph}, {c.InstanceName(), test.instance},
+				{c.Authority(), test.authority}, {c.graphHost, test.graph}, {c.InstanceName(), test.instance},
 			} {
 				if pair[0] != pair[1] {
 					t.Errorf("got %q, want %q", pair[0], pair[1])

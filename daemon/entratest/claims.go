@@ -13,7 +13,8 @@ import (
 // (learn.microsoft.com, identity-platform/id-token-claims-reference, groups overage claim).
 const maxGroups = 200
 
-// claims gives the payload of the token: what its version and its caller bring, then what the user and the request change.
+// claims gives the payload of the token: what its version and its caller bring, then what the user and the request
+// change.
 func (t *Tenant) claims(g grant, request Request) map[string]any {
 	claims := map[string]any{
 		"aud": g.audience,

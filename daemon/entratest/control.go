@@ -63,7 +63,7 @@ func readMintForm(r *http.Request) (Request, error) {
 	}
 	version, err := strconv.Atoi(cmp.Or(r.PostForm.Get("version"), "0"))
 	if err != nil || version < 0 || version > 2 {
-		return Request{}, fmt.Errorf("version: wanted 1 or 2, got %q", r.PostForm.Get("version"))
+		return Request{}, fmt.Errorf("version: want 1 or 2, got %q", r.PostForm.Get("version"))
 	}
 	request.Version = version
 	if request.Lifetime, err = formDuration(r.PostForm, "lifetime"); err != nil {
@@ -83,7 +83,7 @@ func onlyKnown(form url.Values) error {
 		"lifetime": true, "issued_ago": true}
 	for name := range form {
 		if !known[name] {
-			return fmt.Errorf("unknown field %q: wanted user, client, api, scope, version, lifetime, issued_ago", name)
+			return fmt.Errorf("unknown field %q: want user, client, api, scope, version, lifetime, issued_ago", name)
 		}
 	}
 	return nil
@@ -96,7 +96,7 @@ func formDuration(form url.Values, name string) (time.Duration, error) {
 	}
 	duration, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("%s: wanted a duration such as 90m, got %q", name, text)
+		return 0, fmt.Errorf("%s: want a duration such as 90m, got %q", name, text)
 	}
 	return duration, nil
 }
@@ -129,16 +129,16 @@ func (t *Tenant) faultsEndpoint(w http.ResponseWriter, r *http.Request) {
 	decoder.DisallowUnknownFields()
 	var asked faultsJSON
 	if err := decoder.Decode(&asked); err != nil {
-		refuseControl(w, http.StatusBadRequest, fmt.Errorf(`wanted JSON such as {"status":503,"delay":"2s","half_v1":true}: %w`, err))
+		refuseControl(w, http.StatusBadRequest, fmt.Errorf(`want JSON such as {"status":503,"delay":"2s","half_v1":true}: %w`, err))
 		return
 	}
 	if asked.Status != 0 && (asked.Status < 200 || asked.Status > 599) {
-		refuseControl(w, http.StatusBadRequest, fmt.Errorf("status: wanted 200 to 599, or 0 for none, got %d", asked.Status))
+		refuseControl(w, http.StatusBadRequest, fmt.Errorf("status: want 200 to 599, or 0 for none, got %d", asked.Status))
 		return
 	}
 	delay, err := time.ParseDuration(cmp.Or(asked.Delay, "0s"))
 	if err != nil || delay < 0 {
-		refuseControl(w, http.StatusBadRequest, fmt.Errorf("delay: wanted a duration such as 2s, got %q", asked.Delay))
+		refuseControl(w, http.StatusBadRequest, fmt.Errorf("delay: want a duration such as 2s, got %q", asked.Delay))
 		return
 	}
 	t.SetFaults(Faults{

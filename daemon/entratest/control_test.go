@@ -46,11 +46,11 @@ func TestTheMintTellsWhatItDoesNotUnderstand(t *testing.T) {
 	path := "/" + tenant.Directory().TenantID + "/fakeentra/mint"
 	tests := []struct{ field, value, want string }{
 		{"user", "x", `the directory has no user "x"`},
-		{"version", "3", `version: wanted 1 or 2, got "3"`},
-		{"version", "two", `version: wanted 1 or 2, got "two"`},
-		{"lifetime", "long", `lifetime: wanted a duration such as 90m, got "long"`},
-		{"issued_ago", "60", `issued_ago: wanted a duration such as 90m, got "60"`},
-		{"username", "reader", `unknown field "username": wanted user, client, api, scope, version, lifetime, issued_ago`},
+		{"version", "3", `version: want 1 or 2, got "3"`},
+		{"version", "two", `version: want 1 or 2, got "two"`},
+		{"lifetime", "long", `lifetime: want a duration such as 90m, got "long"`},
+		{"issued_ago", "60", `issued_ago: want a duration such as 90m, got "60"`},
+		{"username", "reader", `unknown field "username": want user, client, api, scope, version, lifetime, issued_ago`},
 	}
 	for _, test := range tests {
 		status, body := post(t, tenant, path, url.Values{test.field: {test.value}})
@@ -93,10 +93,10 @@ func TestFaultsAreSetOnTheControlPath(t *testing.T) {
 	equal(t, "faults of {}", body["status"], 0)
 
 	tests := []struct{ body, want string }{
-		{`{"stauts":503}`, `wanted JSON such as {"status":503,"delay":"2s","half_v1":true}: json: unknown field "stauts"`},
-		{`{"status":99}`, `status: wanted 200 to 599, or 0 for none, got 99`},
-		{`{"delay":"long"}`, `delay: wanted a duration such as 2s, got "long"`},
-		{`{"delay":"-1s"}`, `delay: wanted a duration such as 2s, got "-1s"`},
+		{`{"stauts":503}`, `want JSON such as {"status":503,"delay":"2s","half_v1":true}: json: unknown field "stauts"`},
+		{`{"status":99}`, `status: want 200 to 599, or 0 for none, got 99`},
+		{`{"delay":"long"}`, `delay: want a duration such as 2s, got "long"`},
+		{`{"delay":"-1s"}`, `delay: want a duration such as 2s, got "-1s"`},
 	}
 	for _, test := range tests {
 		status, body := control(t, tenant, "/fakeentra/faults", test.body)

@@ -120,7 +120,7 @@ func (d Directory) validate() error {
 		return err
 	}
 	if d.TenantID != strings.ToLower(d.TenantID) {
-		return fmt.Errorf("directory: tenant_id: wanted lower case, as Entra spells it, got %q", d.TenantID)
+		return fmt.Errorf("directory: tenant_id: want lower case, as Entra spells it, got %q", d.TenantID)
 	}
 	for i, api := range d.APIs {
 		if err := api.validate(fmt.Sprintf("api[%d]", i)); err != nil {
@@ -145,18 +145,18 @@ func (a API) validate(at string) error {
 		return err
 	}
 	if a.AccessTokenVersion < 0 || a.AccessTokenVersion > 2 {
-		return fmt.Errorf("directory: %s.requested_access_token_version: wanted 1 or 2, got %d", at, a.AccessTokenVersion)
+		return fmt.Errorf("directory: %s.requested_access_token_version: want 1 or 2, got %d", at, a.AccessTokenVersion)
 	}
 	if !slices.Contains([]string{"", "object_id", "name"}, a.GroupClaims) {
-		return fmt.Errorf("directory: %s.group_claims: wanted object_id or name, got %q", at, a.GroupClaims)
+		return fmt.Errorf("directory: %s.group_claims: want object_id or name, got %q", at, a.GroupClaims)
 	}
 	for _, claim := range a.OptionalClaims {
 		if !slices.Contains([]string{"email", "given_name", "family_name", "acct"}, claim) {
-			return fmt.Errorf("directory: %s.optional_claims: wanted email, given_name, family_name or acct, got %q", at, claim)
+			return fmt.Errorf("directory: %s.optional_claims: want email, given_name, family_name or acct, got %q", at, claim)
 		}
 	}
 	if a.LifetimeSeconds < 0 {
-		return fmt.Errorf("directory: %s.lifetime_seconds: wanted no negative number, got %d", at, a.LifetimeSeconds)
+		return fmt.Errorf("directory: %s.lifetime_seconds: want no negative number, got %d", at, a.LifetimeSeconds)
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func (d Directory) validateUsers() error {
 	for i, user := range d.Users {
 		at := fmt.Sprintf("user[%d]", i)
 		if user.Name == "" || names[user.Name] {
-			return fmt.Errorf("directory: %s.name: wanted a name of its own, got %q", at, user.Name)
+			return fmt.Errorf("directory: %s.name: want a name of its own, got %q", at, user.Name)
 		}
 		names[user.Name] = true
 		if err := wantGUID(at+".object_id", user.ObjectID); err != nil {
@@ -188,7 +188,7 @@ func (d Directory) validateUsers() error {
 			}
 		}
 		if user.MoreGroups < 0 || user.MoreGroups > 10_000 {
-			return fmt.Errorf("directory: %s.more_groups: wanted 0 to 10000, got %d", at, user.MoreGroups)
+			return fmt.Errorf("directory: %s.more_groups: want 0 to 10000, got %d", at, user.MoreGroups)
 		}
 	}
 	return nil
@@ -196,7 +196,7 @@ func (d Directory) validateUsers() error {
 
 func wantGUID(key, value string) error {
 	if !entra.IsGUID(value) {
-		return fmt.Errorf("directory: %s: wanted a GUID, got %q", key, value)
+		return fmt.Errorf("directory: %s: want a GUID, got %q", key, value)
 	}
 	return nil
 }

@@ -25,35 +25,35 @@ func TestADirectorysMistakesAreTold(t *testing.T) {
 	const tenant = "tenant_id = \"5f2a7c41-93be-4d08-a6f5-1c0e7b94d2a3\"\n"
 	const id = "= \"d07e53a8-29f4-4b1c-a5d6-6c81e90f7b42\"\n"
 	tests := []struct{ name, file, want string }{
-		{"empty", "", `directory: tenant_id: wanted a GUID, got ""`},
+		{"empty", "", `directory: tenant_id: want a GUID, got ""`},
 		{"tenant in upper case", strings.ToUpper(tenant[13:]) + "x", "directory: toml: line 1: "},
 		{"tenant spelled in upper case", `tenant_id = "5F2A7C41-93BE-4D08-A6F5-1C0E7B94D2A3"`,
-			`directory: tenant_id: wanted lower case, as Entra spells it, got "5F2A7C41-93BE-4D08-A6F5-1C0E7B94D2A3"`},
+			`directory: tenant_id: want lower case, as Entra spells it, got "5F2A7C41-93BE-4D08-A6F5-1C0E7B94D2A3"`},
 		{"unknown keys", tenant + "colour = 1\n[[user]]\nname = \"a\"\nshoe.size = 1\nobject_id" + id,
 			"directory: unknown key colour, user.shoe.size"},
 		{"a key in another case", "Tenant_ID" + id, "directory: unknown key Tenant_ID"},
 		{"a wrong type", "tenant_id = 1", "directory: toml: "},
-		{"API without id", tenant + "[[api]]", `directory: api[0].application_id: wanted a GUID, got ""`},
+		{"API without id", tenant + "[[api]]", `directory: api[0].application_id: want a GUID, got ""`},
 		{"API's version", tenant + "[[api]]\nrequested_access_token_version = 3\napplication_id" + id,
-			"directory: api[0].requested_access_token_version: wanted 1 or 2, got 3"},
+			"directory: api[0].requested_access_token_version: want 1 or 2, got 3"},
 		{"API's groups", tenant + "[[api]]\ngroup_claims = \"sid\"\napplication_id" + id,
-			`directory: api[0].group_claims: wanted object_id or name, got "sid"`},
+			`directory: api[0].group_claims: want object_id or name, got "sid"`},
 		{"API's optional claims", tenant + "[[api]]\noptional_claims = [\"upn\"]\napplication_id" + id,
-			`directory: api[0].optional_claims: wanted email, given_name, family_name or acct, got "upn"`},
+			`directory: api[0].optional_claims: want email, given_name, family_name or acct, got "upn"`},
 		{"API's lifetime", tenant + "[[api]]\nlifetime_seconds = -1\napplication_id" + id,
-			"directory: api[0].lifetime_seconds: wanted no negative number, got -1"},
-		{"client without id", tenant + "[[client]]", `directory: client[0].application_id: wanted a GUID, got ""`},
+			"directory: api[0].lifetime_seconds: want no negative number, got -1"},
+		{"client without id", tenant + "[[client]]", `directory: client[0].application_id: want a GUID, got ""`},
 		{"client's object id", tenant + "[[client]]\nobject_id = \"x\"\napplication_id" + id,
-			`directory: client[0].object_id: wanted a GUID, got "x"`},
-		{"group", tenant + "[[group]]\nname = \"x\"", `directory: group[0].object_id: wanted a GUID, got ""`},
-		{"user without a name", tenant + "[[user]]\nobject_id" + id, `directory: user[0].name: wanted a name of its own, got ""`},
+			`directory: client[0].object_id: want a GUID, got "x"`},
+		{"group", tenant + "[[group]]\nname = \"x\"", `directory: group[0].object_id: want a GUID, got ""`},
+		{"user without a name", tenant + "[[user]]\nobject_id" + id, `directory: user[0].name: want a name of its own, got ""`},
 		{"two users of one name", tenant + "[[user]]\nname = \"a\"\nobject_id" + id + "[[user]]\nname = \"a\"\nobject_id" + id,
-			`directory: user[1].name: wanted a name of its own, got "a"`},
-		{"user without id", tenant + "[[user]]\nname = \"a\"", `directory: user[0].object_id: wanted a GUID, got ""`},
+			`directory: user[1].name: want a name of its own, got "a"`},
+		{"user without id", tenant + "[[user]]\nname = \"a\"", `directory: user[0].object_id: want a GUID, got ""`},
 		{"user's group by name", tenant + "[[user]]\nname = \"a\"\ngroups = [\"Analysts\"]\nobject_id" + id,
-			`directory: user[0].groups[0]: wanted a GUID, got "Analysts"`},
+			`directory: user[0].groups[0]: want a GUID, got "Analysts"`},
 		{"user's many groups", tenant + "[[user]]\nname = \"a\"\nmore_groups = 10001\nobject_id" + id,
-			"directory: user[0].more_groups: wanted 0 to 10000, got 10001"},
+			"directory: user[0].more_groups: want 0 to 10000, got 10001"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ nested.Deep = 1
 
 func TestATenantOfABrokenDirectoryDoesNotStart(t *testing.T) {
 	_, err := Start(Directory{TenantID: "contoso"})
-	if err == nil || err.Error() != `directory: tenant_id: wanted a GUID, got "contoso"` {
+	if err == nil || err.Error() != `directory: tenant_id: want a GUID, got "contoso"` {
 		t.Errorf("got %v", err)
 	}
 }

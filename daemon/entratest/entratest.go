@@ -57,7 +57,7 @@ func New(directory Directory, base string) (*Tenant, error) {
 	}
 	address, err := url.Parse(base)
 	if err != nil || address.Host == "" || strings.HasSuffix(base, "/") {
-		return nil, fmt.Errorf("base %q: wanted an address such as http://127.0.0.1:4190, without a final slash", base)
+		return nil, fmt.Errorf("base %q: want an address such as http://127.0.0.1:4190, without a final slash", base)
 	}
 	key, err := newSigningKey()
 	if err != nil {

@@ -343,7 +343,7 @@ func TestADelayedAnswerEndsWithItsClient(t *testing.T) {
 func TestABaseMustBeAnAddressWithoutAFinalSlash(t *testing.T) {
 	for _, base := range []string{"", "127.0.0.1:4190", "http://127.0.0.1:4190/", "http://%zz"} {
 		_, err := New(Sample(), base)
-		want := `base "` + base + `": wanted an address such as http://127.0.0.1:4190, without a final slash`
+		want := `base "` + base + `": want an address such as http://127.0.0.1:4190, without a final slash`
 		if err == nil || err.Error() != want {
 			t.Errorf("got %v\nwant %s", err, want)
 		}

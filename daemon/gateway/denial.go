@@ -20,20 +20,29 @@ type denialBody struct {
 // WriteDenial writes the refusal's status, headers (WWW-Authenticate, Retry-After, Cache-Control, X-Claimd-Decision)
 // and JSON body. The proxy refuses with it too. A Decision that was not judged is answered 500.
 func WriteDenial(w http.ResponseWriter, decision *access.Decision) {
+	r := decision.Reason
+	if r == reason.None {
+		WriteError(w, http.StatusInternalServerError, "server_error", decision.ID)
+		return
+	}
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Claimd-Decision", decision.ID)
-	r := decision.Reason
-	if r == reason.None {
-		writeJSON(w, http.StatusInternalServerError, denialBody{Error: "server_error", DecisionID: decision.ID})
-		return
-	}
 	if r.Status() == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter(decision.RetryAfter))
 	} else {
 		header["Www-Authenticate"] = []string{challenge(r, decision.Scope)}
 	}
 	writeJSON(w, r.Status(), denialBody{r.ErrorCode(), r.String(), decision.ID})
+}
+
+// WriteError answers with a code of the door's own, where it is no refusal that keeps a request from an answer. It
+// holds nothing that the request or the upstream brought.
+func WriteError(w http.ResponseWriter, status int, code, decisionID string) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Claimd-Decision", decisionID)
+	writeJSON(w, status, denialBody{Error: code, DecisionID: decisionID})
 }
 
 // challenge is the value of WWW-Authenticate (RFC 6750 section 3): no error code where no token was sent, and none for

@@ -42,9 +42,7 @@ func auth(gate *access.Gate, w http.ResponseWriter, r *http.Request) {
 	}
 	header := w.Header()
 	header.Set("X-Claimd-Decision", decision.ID)
-	for _, field := range decision.Headers {
-		header[field.Name] = []string{field.Value}
-	}
+	decision.SetHeaders(header)
 	header.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/claimd/claimd/daemon/reason"
 )
 
-// The wire is the contract: gateways and scripts read every byte of it. FAULTS 22, 122: a refusal holds its reason and its
-// decision id, nothing of the request and no text of a library.
+// The wire is the contract: gateways and scripts read every byte of it. FAULTS 22, 122: a refusal holds its reason and
+// its decision id, nothing of the request and no text of a library.
 func TestCompleteAnswers(t *testing.T) {
 	bearer := func(request entratest.Request) string { return "Authorization: Bearer " + mint(t, request) }
 	expired := entratest.Request{User: "reader", Issued: time.Now().Add(-2 * time.Hour), Lifetime: time.Hour}

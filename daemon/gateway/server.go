@@ -12,8 +12,8 @@ const (
 	idleTime       = 60 * time.Second // between two requests of one connection
 )
 
-// NewServer gives an http.Server with the limits of a door: header bytes (48 KiB), header time (5 s), idle (60 s). It speaks
-// HTTP/1 alone, and leaves no request to net/http's own answers (OPTIONS *). ErrorLog is the caller's to set.
+// NewServer gives an http.Server with the limits of a door: header bytes (48 KiB), header time (5 s), idle (60 s). It
+// speaks HTTP/1 alone, and leaves no request to net/http's own answers (OPTIONS *). ErrorLog is the caller's to set.
 func NewServer(handler http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

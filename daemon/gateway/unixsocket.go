@@ -33,10 +33,11 @@ type UnixSocket struct {
 	closed sync.Once
 }
 
-// BindUnix listens at path, which is absolute and whose directory is there. A stale socket is replaced: one that a process
-// left behind which did not end in order. A socket that answers, a symbolic link and every other file is refused. The
-// new socket has mode 0600 from its first moment, whatever the umask; Permit widens that. Errors leave out the path,
-// which callers put before them as it is configured; they wrap the kernel's, so that errors.Is(err, fs.ErrPermission) works.
+// BindUnix listens at path, which is absolute and whose directory is there. A stale socket is replaced: one that a
+// process left behind which did not end in order. A socket that answers, a symbolic link and every other file is
+// refused. The new socket has mode 0600 from its first moment, whatever the umask; Permit widens that. Errors leave out
+// the path, which callers put before them as it is configured; they wrap the kernel's, so that errors.Is(err,
+// fs.ErrPermission) works.
 func BindUnix(path string) (*UnixSocket, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
@@ -65,10 +66,10 @@ func BindUnix(path string) (*UnixSocket, error) {
 
 func checkPath(path string) error {
 	if !filepath.IsAbs(path) {
-		return fmt.Errorf("wanted an absolute path, got %q", path)
+		return fmt.Errorf("want an absolute path, got %q", path)
 	}
 	if len(path) > longestPath {
-		return fmt.Errorf("wanted a path of at most %d bytes, got %d\n  hint: choose a shorter one", longestPath, len(path))
+		return fmt.Errorf("want a path of at most %d bytes, got %d\n  hint: choose a shorter one", longestPath, len(path))
 	}
 	return nil
 }
@@ -83,7 +84,7 @@ func clearPlace(path string) error {
 		return cause(err)
 	}
 	if found.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("wanted a socket or nothing there, got a %s\n  hint: move it away or name another path", kind(found.Mode()))
+		return fmt.Errorf("want a socket or nothing there, got a %s\n  hint: move it away or name another path", kind(found.Mode()))
 	}
 	if err := probe(path); err != nil {
 		return err
@@ -148,7 +149,8 @@ func (s *UnixSocket) Permit(mode fs.FileMode, group int) error {
 		group = int(s.file.Sys().(*syscall.Stat_t).Gid)
 	}
 	if err := os.Lchown(s.path, -1, group); err != nil {
-		return fmt.Errorf("cannot give the socket to group %d: %w\n  hint: the user that claimd runs as must be a member of server.socket_group", group, cause(err))
+		return fmt.Errorf("cannot give the socket to group %d: %w\n  hint: the user that claimd runs as must be a member of "+
+			"server.socket_group", group, cause(err))
 	}
 	return os.Chmod(s.path, mode)
 }

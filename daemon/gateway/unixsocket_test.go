@@ -57,17 +57,17 @@ func TestBindUnixRefusesAndTouchesNothing(t *testing.T) {
 		want string
 	}{
 		{"a file", func(t *testing.T, path string) { mustDo(t, os.WriteFile(path, []byte("kept"), 0o640)) },
-			"wanted a socket or nothing there, got a regular file\n  hint: move it away or name another path"},
+			"want a socket or nothing there, got a regular file\n  hint: move it away or name another path"},
 		{"a directory", func(t *testing.T, path string) { mustDo(t, os.Mkdir(path, 0o755)) },
-			"wanted a socket or nothing there, got a directory\n  hint: move it away or name another path"},
+			"want a socket or nothing there, got a directory\n  hint: move it away or name another path"},
 		{"a pipe", func(t *testing.T, path string) { mustDo(t, syscall.Mkfifo(path, 0o600)) },
-			"wanted a socket or nothing there, got a pipe\n  hint: move it away or name another path"},
+			"want a socket or nothing there, got a pipe\n  hint: move it away or name another path"},
 		{"a link to a stale socket", func(t *testing.T, path string) {
 			leaveStale(t, path+".real")
 			mustDo(t, os.Symlink(path+".real", path))
-		}, "wanted a socket or nothing there, got a symbolic link\n  hint: move it away or name another path"},
+		}, "want a socket or nothing there, got a symbolic link\n  hint: move it away or name another path"},
 		{"a link to nothing", func(t *testing.T, path string) { mustDo(t, os.Symlink("/nowhere/at/all", path)) },
-			"wanted a socket or nothing there, got a symbolic link\n  hint: move it away or name another path"},
+			"want a socket or nothing there, got a symbolic link\n  hint: move it away or name another path"},
 		{"a socket that answers", func(t *testing.T, path string) {
 			listener, err := net.Listen("unix", path)
 			mustDo(t, err)
@@ -102,9 +102,9 @@ func TestBindUnixRefusesAndTouchesNothing(t *testing.T) {
 func TestBindUnixRefusesAPath(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	for path, want := range map[string]string{
-		"admin.sock":                       `wanted an absolute path, got "admin.sock"`,
-		"@claimd":                          `wanted an absolute path, got "@claimd"`, // an abstract one, which every user could reach
-		"/tmp/" + strings.Repeat("x", 103): "wanted a path of at most 107 bytes, got 108\n  hint: choose a shorter one",
+		"admin.sock":                       `want an absolute path, got "admin.sock"`,
+		"@claimd":                          `want an absolute path, got "@claimd"`, // an abstract one, which every user could reach
+		"/tmp/" + strings.Repeat("x", 103): "want a path of at most 107 bytes, got 108\n  hint: choose a shorter one",
 		missing + "/s":                     "no such file or directory\n  hint: make the directory " + missing + ", owned by the user that claimd runs as",
 		"/dev/null/s":                      "not a directory",
 	} {

@@ -17,7 +17,8 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// What reaches the door byte for byte, in every form that Go's server lets through. Each is one request and gets one answer.
+// What reaches the door byte for byte, in every form that Go's server lets through. Each is one request and gets one
+// answer.
 func TestRawRequests(t *testing.T) {
 	raw := mint(t, entratest.Request{User: "reader"})
 	token := "Authorization: Bearer " + raw

@@ -18,8 +18,8 @@ type Outbound struct {
 	CA    []byte // further roots, PEM; nil = the system's alone
 }
 
-// NewClient makes the client for keys: TLS 1.2 or later, no redirect followed, 10 seconds in all, answers cut at 1 MiB by the
-// reader. The error tells what is wrong with Proxy or CA.
+// NewClient makes the client for keys: TLS 1.2 or later, no redirect followed, 10 seconds in all, answers cut at 1 MiB
+// by the reader. The error tells what is wrong with Proxy or CA.
 func NewClient(outbound Outbound) (*http.Client, error) {
 	proxy, err := proxyOf(outbound.Proxy)
 	if err != nil {
@@ -58,8 +58,8 @@ func clientOf(proxy *url.URL, roots *x509.CertPool) *http.Client {
 	}
 }
 
-// route gives the proxy for an address, nil for loopback: through a proxy, loopback would be the proxy's own, and http that
-// is safe because it stays on this host would leave it.
+// route gives the proxy for an address, nil for loopback: through a proxy, loopback would be the proxy's own, and http
+// that is safe because it stays on this host would leave it.
 func route(proxy, address *url.URL) *url.URL {
 	if isLoopback(address.Hostname()) {
 		return nil

@@ -141,8 +141,8 @@ func readOwnFile(path string) ([]byte, error) {
 	return raw, nil
 }
 
-// reopen makes a set of a kept edition, by the same checks as one from the network. Its age is what the wall clock says; from
-// here on it grows like any other, by the monotonic clock.
+// reopen makes a set of a kept edition, by the same checks as one from the network. Its age is what the wall clock
+// says; from here on it grows like any other, by the monotonic clock.
 func (e edition) reopen(k keptEdition, now time.Time) (*keySet, error) {
 	age := now.Round(0).Sub(k.FetchedAt)
 	switch {

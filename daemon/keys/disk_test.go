@@ -71,8 +71,8 @@ func TestAColdStartWhileTheProviderIsDown(t *testing.T) {
 	}
 }
 
-// What the disk has kept is as old as it is: it dies 24 hours after it was fetched, not after the start, and is refreshed an hour
-// after it was fetched.
+// What the disk has kept is as old as it is: it dies 24 hours after it was fetched, not after the start, and is
+// refreshed an hour after it was fetched.
 func TestKeptKeysGrowOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, client := within(t, rsaJWK("a", keyA()))

@@ -19,8 +19,8 @@ type document struct {
 	cloud   string // cloud_instance_name, Microsoft's own; "" = the document has none
 }
 
-// readDocument checks a discovery document. It must name the Source's issuer byte for byte, or else one of the tenant, and
-// a key set on the authority's own host: nothing that a document says leads claimd elsewhere.
+// readDocument checks a discovery document. It must name the Source's issuer byte for byte, or else one of the tenant,
+// and a key set on the authority's own host: nothing that a document says leads claimd elsewhere.
 func (e edition) readDocument(raw []byte) (document, error) {
 	var unverified struct {
 		Issuer  string `json:"issuer"`
@@ -78,9 +78,9 @@ func (e edition) checkKeysURL(unverified string) error {
 	return nil
 }
 
-// keyIssuerFits reports whether a key with this `issuer` member may sign for the document's issuer. Keys of documents that
-// several tenants share name the template {tenantid}. Microsoft's own validator takes the v2.0 form for v1.0 tokens too
-// (Microsoft.IdentityModel.Validators, AadIssuerValidator).
+// keyIssuerFits reports whether a key with this `issuer` member may sign for the document's issuer. Keys of documents
+// that several tenants share name the template {tenantid}. Microsoft's own validator takes the v2.0 form for v1.0
+// tokens too (Microsoft.IdentityModel.Validators, AadIssuerValidator).
 func (e edition) keyIssuerFits(unverified string, d document) bool {
 	issuer := strings.ReplaceAll(unverified, "{tenantid}", e.source.Tenant)
 	if issuer == d.issuer {

@@ -25,7 +25,8 @@ var (
 	ErrUnavailable = errors.New("the provider's keys are not known for certain")
 )
 
-// What holds for every provider. DESIGN and signing-key-rollover of Microsoft's identity platform give the numbers.
+// What holds for every provider. Microsoft calls it reasonable to look for changed keys every 24 hours (page
+// access-tokens); claimd looks every hour, and trusts no key for longer than that day.
 const (
 	maxAge       = 24 * time.Hour   // a key set older than this is dead
 	refreshEvery = time.Hour        // give or take a tenth

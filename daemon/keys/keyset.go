@@ -12,8 +12,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// readKeys checks a key set (RFC 7517, section 5), each key by itself: an odd one never spoils the others. The error tells
-// why the set as a whole is bad; the alarms of its keys come with it all the same.
+// readKeys checks a key set (RFC 7517, section 5), each key by itself: an odd one never spoils the others. The error
+// tells why the set as a whole is bad; the alarms of its keys come with it all the same.
 func (e edition) readKeys(raw []byte, d document) (map[string]Key, []KeyStatus, error) {
 	members, err := splitKeySet(raw)
 	if err != nil {

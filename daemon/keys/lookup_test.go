@@ -73,11 +73,7 @@ func TestASuddenRotationIsTakenUpAtOnce(t *testing.T) {
 	p := opened(t, e)
 	changes := p.Changes()
 	e.publish(rsaJWK("b", keyB()))
-	began := time.Now()
-	wantKey(t, p, "b")
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("want under a second, got %s", took)
-	}
+	wantKey(t, p, "b") // Lookup gives up after longestWait
 	wantErr(t, p, "a", ErrUnknown)
 	if got := p.Changes() - changes; got != 1 {
 		t.Errorf("want one change, got %d", got)
@@ -301,8 +297,8 @@ func TestNobodyWaitsLongerThanASecond(t *testing.T) {
 	})
 }
 
-// A garbage id's fetch has read the key set a moment before a rotation. The token with the new key comes while that fetch is
-// still under way: it must not be told that its key is unknown.
+// A garbage id's fetch has read the key set a moment before a rotation. The token with the new key comes while that
+// fetch is still under way: it must not be told that its key is unknown.
 func TestARotationDuringAFetchForAnotherIDIsNotMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, client := within(t, rsaJWK("a", keyA()))

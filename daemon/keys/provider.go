@@ -55,6 +55,44 @@ type Provider struct {
 	saveFailing bool       // as the log has it
 }
 
+// newProvider makes a Provider with what the disk has kept for it.
+func newProvider(r *Ring, source Source) *Provider {
+	p := &Provider{
+		ring:    r,
+		source:  source,
+		log:     r.log.With(zap.String("provider", source.Name)),
+		wake:    make(chan struct{}, 1),
+		unknown: newUnknown(),
+	}
+	p.life, p.end = context.WithCancel(context.Background())
+	for i, version := range versions {
+		p.editions[i] = newEdition(source, version)
+	}
+	kept := p.readCopy()
+	first := &state{sets: kept}
+	if kept[0] != nil || kept[1] != nil {
+		first.changes = 1
+	}
+	p.state.Store(first)
+	p.due = firstDue(kept)
+	return p
+}
+
+// firstDue gives the time of the first refresh: an hour after the fetch of what the disk has kept, or the zero time,
+// which is at once.
+func firstDue(kept [2]*keySet) time.Time {
+	var due time.Time
+	for _, set := range kept {
+		if set == nil {
+			return time.Time{}
+		}
+		if due.IsZero() || set.fetchedAt.Before(due) {
+			due = set.fetchedAt
+		}
+	}
+	return due.Add(jitter(refreshEvery))
+}
+
 // Source gives what Open was given.
 func (p *Provider) Source() Source { return p.source }
 
@@ -73,8 +111,9 @@ func (p *Provider) Issuer(version entra.Version) string {
 	return ""
 }
 
-// Lookup gives the key of that id from the document of that version. It waits for the network only where the id is unknown and
-// a fetch is allowed (burst 3, then one in 5 minutes; 1 second at most; 256 waiting at most). Errors: ErrUnknown, ErrUnavailable.
+// Lookup gives the key of that id from the document of that version. It waits for the network only where the id is
+// unknown and a fetch is allowed (burst 3, then one in 5 minutes; 1 second at most; 256 waiting at most). Errors:
+// ErrUnknown, ErrUnavailable.
 func (p *Provider) Lookup(ctx context.Context, version entra.Version, keyID string) (Key, error) {
 	i, ok := place(version)
 	if !ok || keyID == "" {
@@ -94,8 +133,8 @@ func (p *Provider) Live() bool {
 	return s.sets[0].live(now) || s.sets[1].live(now)
 }
 
-// Changes counts the changes in the content of the key set and its deaths: what was verified under another count must be verified again.
-// A death is counted at the moment it is asked for: Changes looks at the clock.
+// Changes counts the changes in the content of the key set and its deaths: what was verified under another count must
+// be verified again. A death is counted at the moment it is asked for: Changes looks at the clock.
 func (p *Provider) Changes() uint64 {
 	s := p.state.Load()
 	if !s.dying(p.ring.now()) {

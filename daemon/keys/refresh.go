@@ -23,8 +23,8 @@ func (p *Provider) keep() {
 	p.ring.running.Go(p.keepFresh)
 }
 
-// keepFresh is the refresh loop: it begins a flight whenever one is due, until the Provider is closed. Flights that others
-// begin move the time when the next is due.
+// keepFresh is the refresh loop: it begins a flight whenever one is due, until the Provider is closed. Flights that
+// others begin move the time when the next is due.
 func (p *Provider) keepFresh() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()

@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"sync"
@@ -62,8 +61,8 @@ func (r *Ring) SetClient(client *http.Client) {
 	r.client.Swap(client).CloseIdleConnections()
 }
 
-// Open gives the Provider of the source: the one there is, or a new one with what the disk has kept for it (younger than 24
-// hours, untampered, of this very source). It does not fetch and starts nothing.
+// Open gives the Provider of the source: the one there is, or a new one with what the disk has kept for it (younger
+// than 24 hours, untampered, of this very source). It does not fetch and starts nothing.
 func (r *Ring) Open(source Source) *Provider {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,9 +78,9 @@ func (r *Ring) Open(source Source) *Provider {
 	return p
 }
 
-// Keep starts the hourly refresh of these providers (where it does not run yet) and closes and forgets all others. A closed
-// Provider still answers for the keys it knows, until they are dead, but fetches no more: a request that began under
-// the old configuration is judged to its end.
+// Keep starts the hourly refresh of these providers (where it does not run yet) and closes and forgets all others. A
+// closed Provider still answers for the keys it knows, until they are dead, but fetches no more: a request that began
+// under the old configuration is judged to its end.
 func (r *Ring) Keep(providers []*Provider) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,42 +106,4 @@ func (r *Ring) Close() {
 	r.mu.Unlock()
 	r.running.Wait()
 	r.client.Load().CloseIdleConnections()
-}
-
-// newProvider makes a Provider with what the disk has kept for it.
-func newProvider(r *Ring, source Source) *Provider {
-	p := &Provider{
-		ring:    r,
-		source:  source,
-		log:     r.log.With(zap.String("provider", source.Name)),
-		wake:    make(chan struct{}, 1),
-		unknown: newUnknown(),
-	}
-	p.life, p.end = context.WithCancel(context.Background())
-	for i, version := range versions {
-		p.editions[i] = newEdition(source, version)
-	}
-	kept := p.readCopy()
-	first := &state{sets: kept}
-	if kept[0] != nil || kept[1] != nil {
-		first.changes = 1
-	}
-	p.state.Store(first)
-	p.due = firstDue(kept)
-	return p
-}
-
-// firstDue gives the time of the first refresh: an hour after the fetch of what the disk has kept, or the zero time,
-// which is at once.
-func firstDue(kept [2]*keySet) time.Time {
-	var due time.Time
-	for _, set := range kept {
-		if set == nil {
-			return time.Time{}
-		}
-		if due.IsZero() || set.fetchedAt.Before(due) {
-			due = set.fetchedAt
-		}
-	}
-	return due.Add(jitter(refreshEvery))
 }

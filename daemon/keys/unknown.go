@@ -44,9 +44,9 @@ type wanted struct {
 	about reference
 }
 
-// lookUnknown finds a key that the state does not hold, by a fetch where one is allowed. A flight answers for the ids that it
-// was started for or that came before it asked for the keys. Whoever came later looks again, once: what is published
-// since then may have been missed.
+// lookUnknown finds a key that the state does not hold, by a fetch where one is allowed. A flight answers for the ids
+// that it was started for or that came before it asked for the keys. Whoever came later looks again, once: what is
+// published since then may have been missed.
 func (p *Provider) lookUnknown(ctx context.Context, i int, keyID string) (Key, error) {
 	w := wanted{i: i, id: keyID, about: referTo(i, keyID)}
 	f, covered, key, err := p.board(w)

@@ -1,20 +1,21 @@
 // Package proxy is claimd itself in front of the API: it asks the gate, strips the client's identity headers in every
 // spelling, sets its own, and passes the request on as it came.
 //
-// Path, query, Host and body reach the upstream unchanged, and so do the upstream's answer and WebSocket connections in both
-// directions. What is changed: the identity headers, Authorization (taken away unless forward_authorization), X-Forwarded-*,
-// Forwarded and X-Original-* (the client's go; X-Forwarded-For, -Host and -Proto are set), hop-by-hop headers and trailers of
-// the request. The answer gets X-Claimd-Decision. A WebSocket connection lives on after its token has expired.
+// Path, query, Host and body reach the upstream unchanged, and so do the upstream's answer and WebSocket connections in
+// both directions. What is changed: the identity headers, Authorization (taken away unless forward_authorization),
+// X-Forwarded-*, Forwarded and X-Original-* (the client's go; X-Forwarded-For, -Host and -Proto are set), hop-by-hop
+// headers and trailers of the request, and an Upgrade to any protocol but WebSocket. A request target whose path cannot
+// be passed on unchanged is answered 400. The answer gets X-Claimd-Decision. A WebSocket connection lives on after its
+// token has expired.
 package proxy
 
 import (
-	"encoding/json"
 	"errors"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -36,6 +37,7 @@ type door struct {
 	log       *zap.Logger
 	errorLog  *log.Logger
 	upstreams *upstreams
+	outages   access.Throttle
 }
 
 // ServeHTTP judges the request and passes it on, or refuses it as the gateway's door does.
@@ -49,7 +51,12 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodConnect {
 		// It asks for a tunnel to an address of the client's choice, which no API behind a proxy gives.
 		gateway.LeaveBody(w, r)
-		writeError(w, http.StatusMethodNotAllowed, "method_not_allowed", decision.ID)
+		gateway.WriteError(w, http.StatusMethodNotAllowed, "method_not_allowed", decision.ID)
+		return
+	}
+	if !keepsPath(r) {
+		gateway.LeaveBody(w, r)
+		gateway.WriteError(w, http.StatusBadRequest, "bad_request", decision.ID)
 		return
 	}
 	d.pass(w, r, &decision)
@@ -78,41 +85,15 @@ func (d *door) failed(w http.ResponseWriter, r *http.Request, id string, err err
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the client went away: nobody is left to answer
 	}
-	d.log.Warn("the upstream did not answer", zap.String("decision_id", id), zap.String("error", access.Clean(err.Error())))
+	if suppressed, due := d.outages.Due(time.Now()); due {
+		d.log.Warn("the upstream did not answer", zap.String("decision_id", id),
+			zap.String("error", access.Clean(err.Error())), zap.Uint64("suppressed", suppressed))
+	}
 	gateway.LeaveBody(w, r)
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		writeError(w, http.StatusGatewayTimeout, "gateway_timeout", id)
+		gateway.WriteError(w, http.StatusGatewayTimeout, "gateway_timeout", id)
 		return
 	}
-	writeError(w, http.StatusBadGateway, "bad_gateway", id)
-}
-
-type errorBody struct {
-	Error      string `json:"error"`
-	DecisionID string `json:"decision_id"`
-}
-
-// writeError writes an answer of the proxy's own. It holds nothing that the request or the upstream brought.
-func writeError(w http.ResponseWriter, status int, code, id string) {
-	text, err := json.Marshal(errorBody{code, id})
-	if err != nil {
-		text = []byte("{}") // two strings always marshal
-	}
-	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Claimd-Decision", id)
-	header.Set("Content-Type", "application/json")
-	header.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) // the client went away: nobody is left to tell
-}
-
-// rawPath gives the request's path as it was sent, without the query; "" for forms that have none.
-func rawPath(requestURI string) string {
-	if !strings.HasPrefix(requestURI, "/") {
-		return ""
-	}
-	path, _, _ := strings.Cut(requestURI, "?")
-	return path
+	gateway.WriteError(w, http.StatusBadGateway, "bad_gateway", id)
 }

@@ -52,6 +52,11 @@ func TestTheUpstreamGetsTheRequestWithTheIdentity(t *testing.T) {
 		{"two slashes stay", []string{"GET //evil.example/a HTTP/1.1"}, false, []string{"GET //evil.example/a HTTP/1.1", "Host: api.example"}},
 		{"an empty query stays", []string{"GET /a? HTTP/1.1"}, false, []string{"GET /a? HTTP/1.1", "Host: api.example"}},
 		{"an absolute form is a path here", []string{"GET http://api.example/a HTTP/1.1"}, false, []string{"GET /a HTTP/1.1", "Host: api.example"}},
+		{"and stays as it is too", []string{`GET http://api.example/a"b%2fc|d?"x" HTTP/1.1`}, false,
+			[]string{`GET /a"b%2fc|d?"x" HTTP/1.1`, "Host: api.example"}},
+		{"an absolute form without a path", []string{"GET HTTPS://api.example?c=d HTTP/1.1"}, false, []string{"GET /?c=d HTTP/1.1", "Host: api.example"}},
+		{"an absolute form with two slashes", []string{"GET http://api.example//evil.example/a HTTP/1.1"}, false,
+			[]string{"GET //evil.example/a HTTP/1.1", "Host: api.example"}},
 		{"120 OPTIONS *", []string{"OPTIONS * HTTP/1.1"}, false, []string{"OPTIONS * HTTP/1.1", "Host: api.example"}},
 		{"120 HEAD", []string{"HEAD /a HTTP/1.1"}, false, []string{"HEAD /a HTTP/1.1", "Host: api.example"}},
 	} {

@@ -202,6 +202,7 @@ func TestAddressesOfUpstreams(t *testing.T) {
 		{"http://127.0.0.1:8080", "http", "127.0.0.1:8080"},
 		{"https://api.contoso.example", "https", "api.contoso.example"},
 		{"https://[::1]:8443/", "https", "[::1]:8443"},
+		{"HTTPS://api.contoso.example", "https", "api.contoso.example"}, // the transport knows schemes in lower case alone
 		{"unix:/run/api.sock", "http", "localhost"},
 	} {
 		u := newUpstream(c.address, time.Second)

@@ -67,7 +67,7 @@ func newUpstream(address string, responseTime time.Duration) *upstream {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	return &upstream{scheme: scheme, host: strings.TrimSuffix(host, "/"), transport: &http.Transport{
+	return &upstream{scheme: strings.ToLower(scheme), host: strings.TrimSuffix(host, "/"), transport: &http.Transport{
 		DialContext:            dial,
 		Protocols:              protocols,
 		TLSHandshakeTimeout:    tlsTime,

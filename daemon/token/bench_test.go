@@ -53,7 +53,8 @@ func BenchmarkRefuse(b *testing.B) {
 	}
 }
 
-// golang-jwt before 5.2.2 split a mebibyte of dots into a million strings (CVE-2025-30204), and later versions still copy it.
+// golang-jwt before 5.2.2 split a mebibyte of dots into a million strings (CVE-2025-30204), and later versions still
+// copy it.
 func TestA1ALargeTokenCostsNothing(t *testing.T) {
 	v := contoso.verifier(nil)
 	for name, raw := range map[string]string{

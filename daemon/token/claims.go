@@ -11,17 +11,8 @@ import (
 	"github.com/claimd/claimd/mapping"
 )
 
-// Caller is the kind of caller that a token stands for.
-type Caller uint8
-
-// The kinds of caller. The zero value is none: the token was refused before it was known.
-const (
-	Delegated Caller = iota + 1 // a user, through an application
-	AppOnly                     // an application by itself
-)
-
-// Claims are the claims of a verified token. They are immutable; slices and values must not be changed. They may be read by any number of
-// goroutines at once.
+// Claims are the claims of a verified token. They are immutable; slices and values must not be changed. They may be
+// read by any number of goroutines at once.
 type Claims struct {
 	Provider string // of the configuration
 	Version  entra.Version
@@ -43,9 +34,9 @@ type Claims struct {
 // member is one claim: its name without quotes and escapes, and its raw value.
 type member struct{ name, value []byte }
 
-// takeIn is the full intake of a payload whose signature holds: one JSON object in UTF-8 and nothing else, within the limits, no member
-// twice at any depth, no lone surrogate, no case variant of a guarded name. Two readers that share no code must agree on that.
-// Values are left as they are until they are asked for.
+// takeIn is the full intake of a payload whose signature holds: one JSON object in UTF-8 and nothing else, within the
+// limits, no member twice at any depth, no lone surrogate, no case variant of a guarded name. Two readers that share no
+// code must agree on that. Values are left as they are until they are asked for.
 func takeIn(payload []byte) (members []member, problem string) {
 	if !jsontext.Value(payload).IsValid() {
 		return nil, "claims that are no JSON, not UTF-8, or hold a member twice"
@@ -95,8 +86,8 @@ func (c *Claims) HasScope(word string) bool {
 	return false
 }
 
-// Value gives the value of the claim of that name: a literal top-level name, or a JSON Pointer (RFC 6901) where it begins with /. The
-// empty name, and a pointer to nothing, give an absent value. Each call decodes anew.
+// Value gives the value of the claim of that name: a literal top-level name, or a JSON Pointer (RFC 6901) where it
+// begins with /. The empty name, and a pointer to nothing, give an absent value. Each call decodes anew.
 func (c *Claims) Value(name string) mapping.Value {
 	if name == "" {
 		return mapping.Value{}
@@ -120,8 +111,8 @@ func valueOf(raw []byte) mapping.Value {
 	return mapping.Value{Kind: mapping.Other}
 }
 
-// listOf decodes an array. Its strings share one allocation, as groups come by the hundred; so whoever keeps one of them for long
-// clones it.
+// listOf decodes an array. Its strings share one allocation, as groups come by the hundred; so whoever keeps one of
+// them for long clones it.
 func listOf(raw []byte) mapping.Value {
 	list := make([]string, 0, bytes.Count(raw, []byte(`","`))+1)
 	var text strings.Builder

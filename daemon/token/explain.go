@@ -11,8 +11,8 @@ import (
 	"github.com/claimd/claimd/daemon/reason"
 )
 
-// The functions of this file say for people why a check failed. They are asked for a trace alone. What they show of a token may be
-// unverified, and goes to the administrator who brought the token.
+// The functions of this file say for people why a check failed. They are asked for a trace alone. What they show of a
+// token may be unverified, and goes to the administrator who brought the token.
 
 func (r *run) explainForm() reason.Check {
 	return reason.Check{Want: "a signed JWT as Entra ID writes it", Got: r.problem}

@@ -13,9 +13,9 @@ import (
 	"github.com/claimd/claimd/daemon/reason"
 )
 
-// FAULTS 18: a stranger writes a payload that costs much to take in, or makes the verdict tell how claimd is configured, and signs it
-// with anything. Whatever is wrong with it, but for what the scan reads, the signature is what refuses it; nothing of it is looked at,
-// not even for a trace.
+// FAULTS 18: a stranger writes a payload that costs much to take in, or makes the verdict tell how claimd is
+// configured, and signs it with anything. Whatever is wrong with it, but for what the scan reads, the signature is what
+// refuses it; nothing of it is looked at, not even for a trace.
 func TestA18APayloadThatNobodySignedIsNotTakenIn(t *testing.T) {
 	v := contoso.verifier(nil)
 	const mark = "kanari"

@@ -206,7 +206,8 @@ func (c claims) json() string {
 // user signs the token of a user with these changes.
 func (t *tenant) user(change claims) string { return t.sign(plainHeader, t.userClaims(change).json()) }
 
-// raw signs the token of a user whose claims are written as text put in front of the others, which are left out where change says so.
+// raw signs the token of a user whose claims are written as text put in front of the others, which are left out where
+// change says so.
 func (t *tenant) raw(members string, change claims) string {
 	return t.sign(plainHeader, "{"+members+","+strings.TrimPrefix(t.userClaims(change).json(), "{"))
 }

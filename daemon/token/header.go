@@ -22,8 +22,9 @@ type header struct {
 	nonce     bool   // Microsoft Graph's own form of token
 }
 
-// parseHeader reads a JOSE header. problem is "" where it is well-formed and asks for nothing that is refused: crit, b64, keys and
-// addresses of keys brought along, compression, encryption and nested tokens are refused whatever their value, and nothing is fetched.
+// parseHeader reads a JOSE header. problem is "" where it is well-formed and asks for nothing that is refused: crit,
+// b64, keys and addresses of keys brought along, compression, encryption and nested tokens are refused whatever their
+// value, and nothing is fetched.
 func parseHeader(data []byte) (h header, problem string) {
 	ok := eachMember(data, headerLimits, func(name, value []byte) bool {
 		problem = h.member(unquoted(name), value)
@@ -77,7 +78,8 @@ func (h *header) member(name, value []byte) (problem string) {
 	return ""
 }
 
-// isAccessTokenType knows the types of RFC 9068 section 4, and JWT, which is what Entra ID writes. Media types have no case.
+// isAccessTokenType knows the types of RFC 9068 section 4, and JWT, which is what Entra ID writes. Media types have no
+// case.
 func isAccessTokenType(typ []byte) bool {
 	for _, known := range accessTokenTypes {
 		if bytes.EqualFold(typ, known) {

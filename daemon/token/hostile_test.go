@@ -15,7 +15,8 @@ import (
 
 func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// Each row of the tables below is a token of somebody who wants to come in without a right to, and the one reason that keeps it out.
+// Each row of the tables below is a token of somebody who wants to come in without a right to, and the one reason that
+// keeps it out.
 
 type hostile struct {
 	name string // begins with the row of the list of threats
@@ -66,8 +67,8 @@ func TestCompactForm(t *testing.T) {
 	})
 }
 
-// A signature of 256 bytes ends in a character that carries two bits and four zeros. golang-jwt by default takes 15 others for it;
-// what knows a token by its text (a cache, a replay mark) would see 16 tokens.
+// A signature of 256 bytes ends in a character that carries two bits and four zeros. golang-jwt by default takes 15
+// others for it; what knows a token by its text (a cache, a replay mark) would see 16 tokens.
 func TestA6NoneOfThe63OtherLastCharactersIsAccepted(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	v, good := contoso.verifier(nil), contoso.user(nil)

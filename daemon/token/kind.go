@@ -7,6 +7,15 @@ import (
 	"github.com/claimd/claimd/daemon/reason"
 )
 
+// Caller is the kind of caller that a token stands for.
+type Caller uint8
+
+// The kinds of caller. The zero value is none: the token was refused before it was known.
+const (
+	Delegated Caller = iota + 1 // a user, through an application
+	AppOnly                     // an application by itself
+)
+
 // String says for people who calls.
 func (c Caller) String() string {
 	switch c {
@@ -18,11 +27,12 @@ func (c Caller) String() string {
 	return "nobody"
 }
 
-// readKind decides which kind of token this is, and fills in the claims that belong to it: Caller, ClientID, ObjectID, Subject, Scopes. A
-// null claim is there, with a wrong type. problem is for people.
+// readKind decides which kind of token this is, and fills in the claims that belong to it: Caller, ClientID, ObjectID,
+// Subject, Scopes. A null claim is there, with a wrong type. problem is for people.
 //
 // Entra ID's ID tokens have the application as audience too. What sets an access token apart is the calling client (azp
-// or appid), and scp or idtyp (RFC 9068 section 4 asks for the distinction, access-token-claims-reference lists the claims).
+// or appid), and scp or idtyp (RFC 9068 section 4 asks for the distinction, access-token-claims-reference lists the
+// claims).
 func (c *Claims) readKind() (why reason.Reason, problem string) {
 	if why, problem = c.readClient(); why != reason.None {
 		return why, problem
@@ -38,8 +48,8 @@ func (c *Claims) readKind() (why reason.Reason, problem string) {
 	return c.readObjectID()
 }
 
-// readClient finds the calling application. v1.0 tokens name it appid, v2.0 tokens azp; either is taken, and two that differ are no
-// token of Entra ID's.
+// readClient finds the calling application. v1.0 tokens name it appid, v2.0 tokens azp; either is taken, and two that
+// differ are no token of Entra ID's.
 func (c *Claims) readClient() (why reason.Reason, problem string) {
 	azp, appid := c.raw("azp"), c.raw("appid")
 	if azp == nil && appid == nil {
@@ -71,8 +81,8 @@ func (c *Claims) readClient() (why reason.Reason, problem string) {
 	return reason.None, ""
 }
 
-// readCaller tells a user's token from an application's own. Where idtyp is absent, Entra ID writes an application's object id into
-// sub too, while a user's sub is another for each application.
+// readCaller tells a user's token from an application's own. Where idtyp is absent, Entra ID writes an application's
+// object id into sub too, while a user's sub is another for each application.
 func (c *Claims) readCaller() bool {
 	idtyp, typed := stringOf(c.raw("idtyp"))
 	if c.raw("idtyp") != nil && !typed {
@@ -94,8 +104,8 @@ func (c *Claims) readCaller() bool {
 	return false
 }
 
-// readObjectID reads oid. An application is known by nothing else; which claim is a user's id is the configuration's to say, and is checked
-// when the user is mapped.
+// readObjectID reads oid. An application is known by nothing else; which claim is a user's id is the configuration's to
+// say, and is checked when the user is mapped.
 func (c *Claims) readObjectID() (why reason.Reason, problem string) {
 	text, isText := stringOf(c.raw("oid"))
 	id, isGUID := entra.GUID(string(text))

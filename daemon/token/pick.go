@@ -9,8 +9,8 @@ import (
 // versions are looked at in this order; no tenant has one issuer for both.
 var versions = [...]entra.Version{entra.V2, entra.V1}
 
-// pick finds the provider: among those with the token's issuer the one with its audience. Where the audience fits none, it is the first, so
-// that the audience is the reason later on. It reports whether there is one.
+// pick finds the provider: among those with the token's issuer the one with its audience. Where the audience fits none,
+// it is the first, so that the audience is the reason later on. It reports whether there is one.
 func (r *run) pick() bool {
 	iss, ok := stringOf(r.unverified.iss)
 	if !ok || len(iss) == 0 { // "" is an issuer that is not known yet
@@ -51,7 +51,8 @@ func (r *run) asleep() (providers []*Provider) {
 	return providers
 }
 
-// wake lets the providers that are asleep fetch their documents, as far as the limiter allows. It reports whether there are any.
+// wake lets the providers that are asleep fetch their documents, as far as the limiter allows. It reports whether there
+// are any.
 func (r *run) wake(ctx context.Context) bool {
 	providers := r.asleep()
 	for _, p := range providers {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// pointed gives the raw value that a JSON Pointer (RFC 6901, here without its first /) points at; nil where there is none.
+// pointed gives the raw value that a JSON Pointer (RFC 6901, here without its first /) points at; nil where there is
+// none.
 func (c *Claims) pointed(pointer string) []byte {
 	first, rest, more := strings.Cut(pointer, "/")
 	value := c.raw(unescapedReference(first))

@@ -16,10 +16,10 @@ type limits struct {
 // maxNumber is the length of the longest number, in bytes.
 const maxNumber = 64
 
-// eachMember walks over data, which must be one JSON object of RFC 8259 in UTF-8 within the limits and nothing after it, and calls visit
-// with the name (in its quotes) and the value of each member of the outermost object, both as slices of data. It reports whether
-// data is all that and visit always said true. It allocates nothing, so it may read what anybody sends: the whole of data is checked,
-// but for duplicate members, which jsontext refuses.
+// eachMember walks over data, which must be one JSON object of RFC 8259 in UTF-8 within the limits and nothing after
+// it, and calls visit with the name (in its quotes) and the value of each member of the outermost object, both as
+// slices of data. It reports whether data is all that and visit always said true. It allocates nothing, so it may read
+// what anybody sends: the whole of data is checked, but for duplicate members, which jsontext refuses.
 func eachMember(data []byte, bounds limits, visit func(name, value []byte) bool) bool {
 	if !utf8.Valid(data) {
 		return false
@@ -218,8 +218,8 @@ func (c *cursor) text() bool {
 	}
 }
 
-// escape reads what follows a backslash. Surrogates must come in pairs: a lone one stands for no character, and two different
-// names that hold one would become the same.
+// escape reads what follows a backslash. Surrogates must come in pairs: a lone one stands for no character, and two
+// different names that hold one would become the same.
 func (c *cursor) escape() bool {
 	b := c.peek()
 	c.at++

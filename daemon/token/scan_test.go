@@ -86,8 +86,8 @@ func TestA18TheScanAllocatesNothingForEachMember(t *testing.T) {
 	}
 }
 
-// A second decoder must agree: what the scan takes for an object, jsontext takes for one too (but for duplicates), and what both take has
-// the members that encoding/json finds.
+// A second decoder must agree: what the scan takes for an object, jsontext takes for one too (but for duplicates), and
+// what both take has the members that encoding/json finds.
 func FuzzTheScanAgreesWithTwoOtherDecoders(f *testing.F) {
 	for _, row := range jsonTexts {
 		f.Add([]byte(row.text))

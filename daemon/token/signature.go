@@ -4,12 +4,10 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/claimd/claimd/daemon/keys"
-	"github.com/claimd/claimd/daemon/reason"
 )
 
 // The algorithms that can be verified (RFC 7518 section 3). There is no other: none and HMAC have no code here.
@@ -30,8 +28,8 @@ func knownAlgorithm(algorithm string) bool {
 	return algorithm == rs256 || algorithm == ps256 || algorithm == es256
 }
 
-// keyFits reports whether the key may verify signatures of the algorithm: one key, one algorithm (RFC 8725 section 3.1). A key
-// without an algorithm of its own fits by its type.
+// keyFits reports whether the key may verify signatures of the algorithm: one key, one algorithm (RFC 8725 section
+// 3.1). A key without an algorithm of its own fits by its type.
 func keyFits(key keys.Key, algorithm string) bool {
 	if key.Algorithm != "" && key.Algorithm != algorithm {
 		return false
@@ -59,25 +57,4 @@ func signatureHolds(algorithm string, public crypto.PublicKey, signed string, si
 		return false
 	}
 	return method.Verify(signed, signature, public) == nil
-}
-
-// verifySigned is the signature layer alone: it gives the payload, which may be anything, of a compact JWS that is well-formed, is signed
-// with one of the algorithms, and verifies under the key. Else the reason is Malformed, OpaqueToken, Algorithm, Key or Signature.
-func verifySigned(algorithms []string, key keys.Key, raw string) (payload []byte, why reason.Reason) {
-	c, why, _ := splitCompact(raw)
-	if why != reason.None {
-		return nil, why
-	}
-	h, problem := parseHeader(c.header)
-	switch {
-	case problem != "":
-		return nil, reason.Malformed
-	case !slices.Contains(algorithms, h.algorithm):
-		return nil, reason.Algorithm
-	case !keyFits(key, h.algorithm):
-		return nil, reason.Key
-	case !signatureHolds(h.algorithm, key.Public, c.signed, c.signature):
-		return nil, reason.Signature
-	}
-	return c.payload, reason.None
 }

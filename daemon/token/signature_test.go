@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/claimd/claimd/daemon/keys"
@@ -131,4 +132,26 @@ func TestAProviderDecidesWhichAlgorithmsItTakes(t *testing.T) {
 	wantReason(t, NewVerifier(nil), contoso.user(nil), reason.Algorithm)
 	wantReason(t, contoso.verifier(func(p *Provider) { p.Algorithms = []string{"RS256", "HS256"} }),
 		contoso.sign(`{"typ":"JWT","alg":"HS256","kid":"rsa"}`, payload), reason.Algorithm)
+}
+
+// verifySigned is the signature layer alone: it gives the payload, which may be anything, of a compact JWS that is
+// well-formed, is signed with one of the algorithms, and verifies under the key. Else the reason is Malformed,
+// OpaqueToken, Algorithm, Key or Signature.
+func verifySigned(algorithms []string, key keys.Key, raw string) (payload []byte, why reason.Reason) {
+	c, why, _ := splitCompact(raw)
+	if why != reason.None {
+		return nil, why
+	}
+	h, problem := parseHeader(c.header)
+	switch {
+	case problem != "":
+		return nil, reason.Malformed
+	case !slices.Contains(algorithms, h.algorithm):
+		return nil, reason.Algorithm
+	case !keyFits(key, h.algorithm):
+		return nil, reason.Key
+	case !signatureHolds(h.algorithm, key.Public, c.signed, c.signature):
+		return nil, reason.Signature
+	}
+	return c.payload, reason.None
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/claimd/claimd/daemon/reason"
 )
 
-// maxLifetime is more than Entra ID gives any access token: 60 to 90 minutes, and 20 to 28 hours with continuous access evaluation.
+// maxLifetime is more than Entra ID gives any access token: 60 to 90 minutes, and 20 to 28 hours with continuous access
+// evaluation.
 const maxLifetime = 29 * time.Hour
 
 // maxSeconds is the last instant that a claim may name. What lies beyond is no time but an attack on arithmetic.
@@ -20,8 +21,8 @@ const lastExpiry = 253402300799
 // times are the claims exp, nbf and iat, exact to the nanosecond; what is finer is cut off.
 type times struct{ expires, notBefore, issued time.Time }
 
-// readTimes reads the three, all of which Entra ID always writes. The reason is MissingClaim where one is absent, Malformed where one
-// is no number from 0 to 2^40; name is the claim's.
+// readTimes reads the three, all of which Entra ID always writes. The reason is MissingClaim where one is absent,
+// Malformed where one is no number from 0 to 2^40; name is the claim's.
 func readTimes(c *Claims) (t times, why reason.Reason, name string) {
 	for _, claim := range []struct {
 		name string
@@ -60,8 +61,8 @@ func (t times) expiry() time.Time {
 	return time.Unix(min(t.expires.Unix(), lastExpiry), 0)
 }
 
-// parseInstant reads the raw value of a claim as a NumericDate (RFC 7519 section 2): seconds since 1970, any form of a JSON number, from
-// 0 to 2^40. It calculates with the digits, since a float would be inexact, and overflow for some.
+// parseInstant reads the raw value of a claim as a NumericDate (RFC 7519 section 2): seconds since 1970, any form of a
+// JSON number, from 0 to 2^40. It calculates with the digits, since a float would be inexact, and overflow for some.
 func parseInstant(raw []byte) (instant time.Time, ok bool) {
 	if !isDigit(raw[0]) { // -0 is refused with the negative ones
 		return time.Time{}, false
@@ -77,13 +78,14 @@ func parseInstant(raw []byte) (instant time.Time, ok bool) {
 	return time.Unix(seconds, digitsValue(digits, point, 9)), true
 }
 
-// decimal gives an unsigned JSON number as its significant digits, without zeros at either end, and the place of the decimal point among
-// them: 0.digits times ten to the power of point. Zero has no digits.
+// decimal gives an unsigned JSON number as its significant digits, without zeros at either end, and the place of the
+// decimal point among them: 0.digits times ten to the power of point. Zero has no digits.
 func decimal(number []byte) (digits []byte, point int) {
 	mantissa, exponent := number, 0
 	if e := bytes.IndexAny(number, "eE"); e >= 0 {
 		mantissa = number[:e]
-		// Atoi gives the largest or the smallest int where the exponent is out of range; it is cut so that sums stay in range.
+		// Atoi gives the largest or the smallest int where the exponent is out of range; it is cut so that sums stay in
+		// range.
 		exponent, _ = strconv.Atoi(string(number[e+1:]))
 		exponent = max(-1000, min(exponent, 1000))
 	}

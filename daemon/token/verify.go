@@ -11,10 +11,10 @@ import (
 	"github.com/claimd/claimd/daemon/reason"
 )
 
-// Verify checks raw (the characters after "Bearer ") up to and including the calling client: malformed, opaque_token, algorithm, key
-// (without a key id), graph_token, issuer, tenant, version, key, signature, malformed, audience, times, kind, client.
-// With a trace every check is recorded, and after a reason that Continues the others follow; the Verdict has the first reason.
-// Without one nothing is allocated for what only a trace would show.
+// Verify checks raw (the characters after "Bearer ") up to and including the calling client: malformed, opaque_token,
+// algorithm, key (without a key id), graph_token, issuer, tenant, version, key, signature, malformed, audience, times,
+// kind, client. With a trace every check is recorded, and after a reason that Continues the others follow; the Verdict
+// has the first reason. Without one nothing is allocated for what only a trace would show.
 func (v *Verifier) Verify(ctx context.Context, raw string, now time.Time, trace *reason.Trace) Verdict {
 	r := &run{verifier: v, now: now, trace: trace}
 	_ = r.checkForm(raw) &&
@@ -89,7 +89,8 @@ func (r *run) checkForm(raw string) bool {
 	return true
 }
 
-// checkAlgorithm checks the algorithm against those of all providers, and that a key is named at all: every key is never tried.
+// checkAlgorithm checks the algorithm against those of all providers, and that a key is named at all: every key is
+// never tried.
 func (r *run) checkAlgorithm() bool {
 	if !slices.Contains(r.verifier.algorithms, r.header.algorithm) {
 		return r.fail(reason.Algorithm, (*run).explainAlgorithm)

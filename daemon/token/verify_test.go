@@ -60,7 +60,8 @@ func TestWhatIsKnownOfAVerifiedToken(t *testing.T) {
 	}
 }
 
-// A token of the tenant as entratest writes it, with nothing of the tests' own, is let in: both sides read Microsoft's pages alike.
+// A token of the tenant as entratest writes it, with nothing of the tests' own, is let in: both sides read Microsoft's
+// pages alike.
 func TestATokenOfTheTenantItselfIsVerified(t *testing.T) {
 	server, err := entratest.Start(contoso.Directory())
 	if err != nil {
@@ -122,8 +123,8 @@ func TestA2TheIssuerAndThenTheAudiencePickTheProvider(t *testing.T) {
 	}
 }
 
-// The issuers of a provider with an authority of its own stand in documents. At a cold start nobody has fetched them, so the
-// first token has to bring that about.
+// The issuers of a provider with an authority of its own stand in documents. At a cold start nobody has fetched them,
+// so the first token has to bring that about.
 func TestAColdStartHealsWithTheFirstToken(t *testing.T) {
 	server, err := entratest.Start(contoso.Directory())
 	if err != nil {

@@ -1,0 +1,28 @@
+package daemon
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/claimd/claimd/daemon/config"
+)
+
+// keysDirectory makes the state directory ready and gives the directory in it where keys are kept for a cold start. The
+// error tells why none can be kept: then claimd serves all the same, with what it fetches.
+//
+// Whoever can write there can make up keys that claimd would trust after a restart: so nobody else may.
+func keysDirectory(state string) (string, error) {
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return "", err
+	}
+	if err := config.TrustedDirectory(state); err != nil {
+		return "", err
+	}
+	if err := unix.Access(state, unix.W_OK|unix.X_OK); err != nil {
+		return "", &fs.PathError{Op: "write to", Path: state, Err: err}
+	}
+	return filepath.Join(state, "keys"), nil
+}
