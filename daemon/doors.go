@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -154,6 +156,7 @@ func (d *doors) serve(door *door) {
 	door.server = gateway.NewServer(d.handlers[door.name])
 	door.server.ErrorLog, _ = zap.NewStdLogAt(d.log, zap.WarnLevel) // fails for levels that do not exist only
 	d.log.Info("listening", zap.String("door", door.name), zap.String("address", door.shown()))
+	d.warnOfOthers(door)
 	d.running.Go(func() {
 		err := door.server.Serve(door.socket)
 		if errors.Is(err, http.ErrServerClosed) {
@@ -164,6 +167,20 @@ func (d *doors) serve(door *door) {
 		default: // one is enough to end the daemon
 		}
 	})
+}
+
+// warnOfOthers tells of a unix socket that stands where others can be first while claimd is down: the gateway would
+// believe their 200. It is no fault, as a gateway's own directory may be open to a group on purpose.
+func (d *doors) warnOfOthers(door *door) {
+	path, isUnix := strings.CutPrefix(door.address, "unix:")
+	if !isUnix {
+		return
+	}
+	if err := config.TrustedDirectory(filepath.Dir(path)); err != nil {
+		problem, _, _ := strings.Cut(err.Error(), "\n")
+		d.log.Warn("others could listen in claimd's place while it is down, and let in whom they like",
+			zap.String("address", door.shown()), zap.String("directory", problem))
+	}
 }
 
 // shut stops accepting at once, and waits for the requests under way for the time drain.

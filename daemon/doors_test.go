@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -164,6 +165,31 @@ func TestAnAddressOfClaimdsOwnIsToldAsThat(t *testing.T) {
 		if result := s.reload(); result.OK || result.Problem != want {
 			t.Errorf("%s\ngot  %s\nwant %s", listen, result.Problem, want)
 		}
+	}
+}
+
+// claimd is restarted; meanwhile somebody else binds the socket that the gateway asks, and answers 200 to everybody.
+func TestASocketWhereOthersCouldBeFirstIsWarnedOf(t *testing.T) {
+	const warning = "others could listen in claimd's place while it is down, and let in whom they like"
+	s := newSite(t)
+	s.write(s.toml())
+	s.start()
+	if said := s.logs.FilterMessage(warning).Len(); said != 0 {
+		t.Errorf("said %d times of a directory that is nobody else's", said)
+	}
+	open := s.dir + "/open"
+	mustDo(t, os.Mkdir(open, 0o700))
+	mustDo(t, os.Chmod(open, 0o777|fs.ModeSticky))
+	s.write(s.toml(s.listen(), "listen = [\"unix:"+open+"/gate.sock\"]"))
+	if result := s.reload(); !result.OK {
+		t.Fatalf("verdict %+v", result)
+	}
+	lines := s.logs.FilterMessage(warning).All()
+	if len(lines) != 1 {
+		t.Fatalf("said %d times, want once", len(lines))
+	}
+	if got, want := lines[0].ContextMap()["directory"], open+": want it writable by its owner only, got mode 0777"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
