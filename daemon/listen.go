@@ -73,6 +73,7 @@ func (s *socket) permit(wanted permissions) error {
 		return nil
 	}
 	if err := s.file.Permit(wanted.mode, wanted.group); err != nil {
+		s.now = permissions{mode: fs.ModeIrregular} // perhaps changed half-way: whoever takes it back has to do it all
 		return err
 	}
 	s.now = wanted

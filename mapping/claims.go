@@ -21,9 +21,9 @@ type Value struct {
 }
 
 // Claims are the values of one token that the rules look at, picked from it by the names in
-// [provider.NAME.claims]. A claim that the configuration switches off ("") is Absent.
+// [provider.NAME.claims]. A claim that the configuration switches off ("") is Absent. The user claim is not among them:
+// UserID reads it, before anything is mapped.
 type Claims struct {
-	User      Value
 	Email     Value
 	FirstName Value
 	LastName  Value

@@ -30,12 +30,11 @@ func Example() {
 		List: []string{"6cab8f93-8e22-4947-80c3-c6ed549cb47a", "Analysts", "analysts"},
 	}
 	claims := mapping.Claims{
-		User:   mapping.Value{Kind: mapping.String, Text: "690222BE-FF1A-4D56-ABD1-7E4F7D38E474"},
 		Groups: groups,
 		Roles:  groups, // both are read from one claim
 	}
 	contoso := policy.Provider("contoso")
-	id, err := contoso.UserID(claims.User)
+	id, err := contoso.UserID(mapping.Value{Kind: mapping.String, Text: "690222BE-FF1A-4D56-ABD1-7E4F7D38E474"})
 	if err != nil {
 		fmt.Println(err)
 		return

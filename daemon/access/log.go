@@ -40,7 +40,7 @@ func (l *denialLog) denied(d Denial, unmatched int) {
 		known("header", d.Header),
 		counted("unmatched", unmatched),
 		zap.Uint64("generation", d.Generation),
-		counted("suppressed", suppressed))
+		suppressed)
 }
 
 func known(key, value string) zap.Field {

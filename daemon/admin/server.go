@@ -6,10 +6,11 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/claimd/claimd/daemon/access"
 )
 
 // limits bound what a connection can take from the daemon.
@@ -37,7 +38,7 @@ type Server struct {
 	limits    limits
 	routes    *http.ServeMux
 	http      *http.Server
-	strangers throttle
+	strangers access.Throttle
 }
 
 // NewServer makes a Server; log may be nil.
@@ -73,23 +74,6 @@ func (s *Server) Serve(l net.Listener) error {
 // Close closes the listener and ends all connections; the contexts of requests under way end.
 func (s *Server) Close() error { return s.http.Close() }
 
-// throttle keeps a user who knocks again and again from filling the log: one line a second. The zero value is ready
-// for use, at once by many.
-type throttle struct {
-	mu   sync.Mutex
-	last time.Time
-}
-
-func (t *throttle) allows(now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if now.Sub(t.last) < time.Second {
-		return false
-	}
-	t.last = now
-	return true
-}
-
 // admit lets administrators in and tells all others why not.
 //
 // The body's deadline is set before anything else, for net/http reads what a handler leaves unread. The server has no
@@ -106,8 +90,9 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("all %d places on the admin socket are taken", s.limits.admins),
 			"end a claimctl that runs elsewhere, such as denials --follow")
 	default:
-		if s.strangers.allows(time.Now()) {
-			s.log.Warn("admin socket: another user was turned away", zap.Uint32("uid", v.peer.uid), zap.Int32("pid", v.peer.pid))
+		if suppressed, due := s.strangers.Due(time.Now()); due {
+			s.log.Warn("admin socket: another user was turned away",
+				zap.Uint32("uid", v.peer.uid), zap.Int32("pid", v.peer.pid), suppressed)
 		}
 		w.Header().Set("Connection", "close")
 		refuse(w, http.StatusForbidden, "the admin socket is for root and for uid "+fmt.Sprint(os.Geteuid()), "run claimctl as root")

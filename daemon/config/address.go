@@ -14,8 +14,8 @@ import (
 // DefaultAdminSocket is the admin socket without [admin] socket.
 const DefaultAdminSocket = "/run/claimd/admin.sock"
 
-// maxSocketPath is the most bytes in the path of a unix socket (unix(7): 108 with the final NUL).
-const maxSocketPath = 107
+// MaxSocketPath is the most bytes in the path of a unix socket (unix(7): 108 with the final NUL).
+const MaxSocketPath = 107
 
 func absolutePath(path string) flaw {
 	switch {
@@ -33,8 +33,8 @@ func socketPath(path string) flaw {
 	if found := absolutePath(path); found.problem != "" {
 		return found
 	}
-	if len(path) > maxSocketPath {
-		return flawf("want a socket's path of at most %d bytes, got %d", maxSocketPath, len(path))
+	if len(path) > MaxSocketPath {
+		return flawf("want a socket's path of at most %d bytes, got %d", MaxSocketPath, len(path))
 	}
 	return flaw{}
 }
@@ -49,7 +49,7 @@ func listenAddress(anywhere bool) form {
 		if err != nil || !isPort(port) || !isHost(host) && host != "" {
 			return flawf("want host:port or unix:/path, got %s", show(address))
 		}
-		if !anywhere && !isLoopback(host) {
+		if !anywhere && !IsLoopback(host) {
 			return flaw{
 				problem: "want an address of this host only, such as \"127.0.0.1:4180\", got " + show(address),
 				hint:    `identities would cross the network unencrypted; server.plaintext = "anywhere" allows it`,
@@ -77,8 +77,9 @@ func isHost(host string) bool {
 	return true
 }
 
-// isLoopback reports whether the host is this one for sure: other names than localhost may be anything.
-func isLoopback(host string) bool {
+// IsLoopback reports whether the host (a name or an IP address, without port) is this one for sure: other names than
+// localhost may be anything.
+func IsLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
@@ -109,7 +110,7 @@ func authority(text string) flaw {
 	if u == nil {
 		return found
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && IsLoopback(u.Hostname())) {
 		return flaw{"want https, or http on this host only, got " + show(text), "whoever can change the keys on their way can sign tokens"}
 	}
 	if strings.HasSuffix(u.Path, "//") || strings.Contains(u.Path, "/../") || strings.HasSuffix(u.Path, "/..") {

@@ -11,11 +11,11 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/claimd/claimd/daemon/config"
 )
 
 const (
-	// longestPath is what fits into sockaddr_un, whose sun_path holds 108 bytes with the final NUL (unix(7)).
-	longestPath = 107
 	// probeTime bounds how long BindUnix waits to learn whether a socket that is there already answers.
 	probeTime = 2 * time.Second
 
@@ -68,8 +68,8 @@ func checkPath(path string) error {
 	if !filepath.IsAbs(path) {
 		return fmt.Errorf("want an absolute path, got %q", path)
 	}
-	if len(path) > longestPath {
-		return fmt.Errorf("want a path of at most %d bytes, got %d\n  hint: choose a shorter one", longestPath, len(path))
+	if len(path) > config.MaxSocketPath {
+		return fmt.Errorf("want a path of at most %d bytes, got %d\n  hint: choose a shorter one", config.MaxSocketPath, len(path))
 	}
 	return nil
 }

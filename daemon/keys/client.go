@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/claimd/claimd/daemon/config"
 )
 
 // Outbound says how providers are reached. The environment's proxy settings are never read.
@@ -61,7 +63,7 @@ func clientOf(proxy *url.URL, roots *x509.CertPool) *http.Client {
 // route gives the proxy for an address, nil for loopback: through a proxy, loopback would be the proxy's own, and http
 // that is safe because it stays on this host would leave it.
 func route(proxy, address *url.URL) *url.URL {
-	if isLoopback(address.Hostname()) {
+	if config.IsLoopback(address.Hostname()) {
 		return nil
 	}
 	return proxy

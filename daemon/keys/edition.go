@@ -1,10 +1,10 @@
 package keys
 
 import (
-	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/entra"
 )
 
@@ -34,16 +34,7 @@ func isAuthority(u *url.URL) bool {
 }
 
 // isPlainLoopback reports whether the address is http and on this host.
-func isPlainLoopback(u *url.URL) bool { return u.Scheme == "http" && isLoopback(u.Hostname()) }
-
-// isLoopback reports whether the host is this host.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
-}
+func isPlainLoopback(u *url.URL) bool { return u.Scheme == "http" && config.IsLoopback(u.Hostname()) }
 
 // sameHost reports whether two addresses have the same host and port, a port left out being the scheme's own.
 func sameHost(a, b *url.URL) bool {

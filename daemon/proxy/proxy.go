@@ -87,7 +87,7 @@ func (d *door) failed(w http.ResponseWriter, r *http.Request, id string, err err
 	}
 	if suppressed, due := d.outages.Due(time.Now()); due {
 		d.log.Warn("the upstream did not answer", zap.String("decision_id", id),
-			zap.String("error", access.Clean(err.Error())), zap.Uint64("suppressed", suppressed))
+			zap.String("error", access.Clean(err.Error())), suppressed)
 	}
 	gateway.LeaveBody(w, r)
 	var timeout net.Error
