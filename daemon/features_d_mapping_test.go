@@ -239,7 +239,7 @@ func denialLines(t *testing.T, w *world) {
 			t.Errorf("%s: %s, want %s", name, got, value)
 		}
 	}
-	time.Sleep(time.Until(lines[len(lines)-1].Time.Truncate(time.Second).Add(time.Second + 10*time.Millisecond)))
+	time.Sleep(time.Until(lines[len(lines)-1].Time.Add(time.Second + 10*time.Millisecond))) // a second after the last line
 	c.ask(t, token)
 	lines = c.logs.FilterMessage("denied").All()
 	told := len(lines)
