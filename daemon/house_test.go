@@ -50,6 +50,8 @@ var pure = map[string][]string{
 	"mapping":       {"os", "net", "net/http", "time", "log", "log/slog", "context"},
 	"daemon/reason": {"os", "net", "net/http", "time", "log", "log/slog", "context"},
 	"daemon/entra":  {"os", "net", "net/http", "time", "log", "log/slog", "context"},
+	// For tests alone.
+	"daemon/vectors": {"net", "net/http", "os/exec"},
 }
 
 type listed struct {
@@ -84,6 +86,10 @@ func checkImport(t *testing.T, name, imported string) {
 			if inner != "daemon/entra" {
 				t.Errorf("%s imports %s: the fake tenant shares nothing with what it tests but the names of Entra", name, inner)
 			}
+		case name == "daemon/vectors":
+			t.Errorf("%s imports %s: it finds test data and knows nothing of claimd", name, inner)
+		case inner == "daemon/vectors":
+			t.Errorf("%s imports %s: only tests read test data", name, inner)
 		case inner == "daemon/entratest":
 			if name != "cmd/fakeentra" {
 				t.Errorf("%s imports %s: the fake tenant never reaches the shipped programs", name, inner)
@@ -122,15 +128,15 @@ func rank(t *testing.T, name string) int {
 	return i
 }
 
-// TestShippedProgramsHoldNoFakeTenant: a build of claimd or claimctl that linked the fake tenant would be one flag away
-// from trusting it.
-func TestShippedProgramsHoldNoFakeTenant(t *testing.T) {
+// TestShippedProgramsHoldNothingOfTheTests: a build of claimd or claimctl that linked the fake tenant would be one flag
+// away from trusting it; and where test data lies is the tests' affair alone, fakeentra included.
+func TestShippedProgramsHoldNothingOfTheTests(t *testing.T) {
 	for _, p := range packages(t) {
-		if p.ImportPath == module+"/cmd/fakeentra" {
-			continue
-		}
-		if slices.Contains(p.Deps, module+"/daemon/entratest") {
+		if p.ImportPath != module+"/cmd/fakeentra" && slices.Contains(p.Deps, module+"/daemon/entratest") {
 			t.Errorf("%s depends on daemon/entratest", p.ImportPath)
+		}
+		if slices.Contains(p.Deps, module+"/daemon/vectors") {
+			t.Errorf("%s depends on daemon/vectors", p.ImportPath)
 		}
 	}
 }
