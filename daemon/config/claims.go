@@ -13,10 +13,10 @@ var guardedClaims = []string{
 
 // unfitUserClaims name nobody for good: they change, are given to others later, are chosen by the user or the tenant's
 // administrators, or are shared by many (learn.microsoft.com/entra/identity-platform/claims-validation).
-var unfitUserClaims = []string{
-	"email", "upn", "preferred_username", "unique_name", "name",
-	"groups", "roles", "wids", "amr", "acrs", "xms_cc",
-}
+var unfitUserClaims = slices.Concat(addressClaims, []string{"groups", "roles", "wids", "amr", "acrs", "xms_cc"})
+
+// addressClaims hold what users or tenants choose at will: no right may follow from them.
+var addressClaims = []string{"email", "upn", "preferred_username", "unique_name", "name"}
 
 // claimNames reads [provider.NAME.claims].
 func claimNames(provider *table) ClaimNames {
@@ -27,9 +27,9 @@ func claimNames(provider *table) ClaimNames {
 		Email:     read("email", "email", profileClaim),
 		FirstName: read("first_name", "given_name", profileClaim),
 		LastName:  read("last_name", "family_name", profileClaim),
-		Groups:    read("groups", "groups", claim),
-		Roles:     read("roles", "groups", claim),
-		Admin:     read("admin", "", profileClaim),
+		Groups:    read("groups", "groups", rightsClaim),
+		Roles:     read("roles", "groups", rightsClaim),
+		Admin:     read("admin", "", adminClaim),
 	}
 }
 
@@ -57,6 +57,25 @@ func profileClaim(name string) flaw {
 		return flaw{}
 	}
 	return claim(name)
+}
+
+// rightsClaim judges the name of a claim that says what a user may do.
+func rightsClaim(name string) flaw {
+	if top, _ := topLevel(name); isOneOf(top, addressClaims) {
+		return flaw{
+			problem: "want a claim that says what the user may do, got " + show(name),
+			hint:    "an address or a name can be chosen at will and changes: take groups, roles or a claim of your own",
+		}
+	}
+	return claim(name)
+}
+
+// adminClaim judges the name of the admin claim, which may be switched off.
+func adminClaim(name string) flaw {
+	if name == "" {
+		return flaw{}
+	}
+	return rightsClaim(name)
 }
 
 // userClaim judges the name of the claim that identifies a user.

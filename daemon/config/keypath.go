@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -40,7 +41,30 @@ func quoteKey(key string) string {
 	case literal:
 		return "'" + key + "'"
 	}
-	return strconv.Quote(key)
+	return basicString(key)
+}
+
+// basicString writes a basic string (TOML 1.0, "String") that holds printable characters only. Go's own quoting would
+// not do: its \a, \v and \x01 are no escapes there.
+func basicString(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteString(`\` + string(r))
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 // show quotes a value for a fault, cut where it is long: what stands there by mistake may be a secret.

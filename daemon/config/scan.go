@@ -8,8 +8,8 @@ import (
 )
 
 // scanner reads the structure of a TOML file: which key stands in which line, and which table was written how. It is
-// there because the TOML library tells neither, and lets through tables that are written twice. The library judges
-// the syntax; the scanner may be lenient about it, but it ends on any input.
+// there because the TOML library tells neither, and lets through tables that are written twice and what only TOML 1.1
+// allows. The library judges the rest of the syntax; the scanner may be lenient about it, but it ends on any input.
 type scanner struct {
 	file   string
 	text   string
@@ -19,6 +19,7 @@ type scanner struct {
 	under  []string // the keys of the table that the next assignment stands in, for faults
 	root   *node
 	faults Faults
+	newer  Faults // what TOML 1.0 does not have; they count where the file is well-formed otherwise
 }
 
 // maxDepth is how many arrays and tables may stand in each other, and how many parts a key may have. The library would
@@ -31,16 +32,16 @@ var (
 	errDeep = errors.New("nested too deeply")
 )
 
-// scan gives the structure of a file, with empty scalars, and the keys and tables that are written twice. The error is
-// errScan or errDeep; the faults found before it hold, and errDeep is one of them.
-func scan(file, text string) (*node, Faults, error) {
+// scan reads the structure of a file: root, with empty scalars, the keys and tables that are written twice (faults), and
+// newer. The error is errScan or errDeep; the faults found before it hold, and errDeep is one of them.
+func scan(file, text string) (*scanner, error) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	s := &scanner{file: file, text: text, line: 1, root: newObject(byHeader, Position{})}
 	err := s.document()
 	if errors.Is(err, errDeep) {
 		s.faults = append(s.faults, Fault{File: file, Line: s.line, Problem: fmt.Sprintf("want at most %d levels, got more", maxDepth)})
 	}
-	return s.root, s.faults, err
+	return s, err
 }
 
 func (s *scanner) document() error {
@@ -175,6 +176,7 @@ func (s *scanner) bareValue() (*node, error) {
 	if strings.TrimSpace(s.text[s.pos:s.pos+n]) == "" {
 		return nil, errScan
 	}
+	s.oldTime(strings.TrimSpace(s.text[s.pos : s.pos+n]))
 	s.pos += n
 	return &node{}, nil
 }
@@ -204,16 +206,19 @@ func (s *scanner) array() (*node, error) {
 func (s *scanner) inlineTable() (*node, error) {
 	s.pos++
 	table := newObject(byValue, Position{})
+	line, breaks, comma := s.line, 0, false
 	for {
-		s.skipSpace()
+		breaks += s.lineBreaks()
 		if s.eat("}") {
+			s.oldTable(line, breaks > 0, comma)
 			return table, nil
 		}
 		if err := s.assignment(table); err != nil {
 			return nil, err
 		}
-		s.skipSpace()
-		if !s.eat(",") && s.peek() != '}' {
+		breaks += s.lineBreaks()
+		comma = s.eat(",")
+		if !comma && s.peek() != '}' {
 			return nil, errScan
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func plainValue(n *node) any {
 	return n.value
 }
 
-// TestDecodeReadsEverySpelling has each way in which TOML writes a thing, among them those of TOML 1.1.
+// TestDecodeReadsEverySpelling has each way in which TOML writes a thing.
 func TestDecodeReadsEverySpelling(t *testing.T) {
 	root, faults := decode(newFile("a.toml", []byte("\ufeff"+`# comment with "quotes' and [brackets
 a = "x # y" # comment
@@ -42,17 +43,16 @@ a = "x # y" # comment
 'c' = """
 one "two" ""three\""" four"""""
 d = '''it's ''x'''''
-"\t\u00e9\U0001F600\x41\e\"\\" = ''
+"\t\u00e9\U0001F600\"\\" = ''
 e = [ [ ], [1, 2], ["]", '}', """,""" ] , # comment ]
   { x = 1, y.z = [ ] }, ]
 f = { }
 g = { "a b" = { c = 1 }, d.e = 2, d.f = 3 }
 h.i.j = 1979-05-27 07:32:00Z
 h . "i" . k = 07:32:00
-m = { a = 1,
-  # comment
-  b = 2,
-}
+m = { a = [1, # comment
+  ], b = """
+""" }
 n = +1_000
 o = -inf
 p = true
@@ -82,12 +82,12 @@ v = 1
 		}
 	}
 	keys := []string{
-		"a", "b", "c", "d", "\té😀A\x1b\"\\", "e", "f", "g", "h", "m", "n", "o", "p", "q", "t",
+		"a", "b", "c", "d", "\té😀\"\\", "e", "f", "g", "h", "m", "n", "o", "p", "q", "t",
 	}
 	if !slices.Equal(root.keys, keys) {
 		t.Errorf("got the keys %q, want %q", root.keys, keys)
 	}
-	lines := map[string]int{"a": 2, "b": 3, "c": 4, "d": 6, "e": 8, "g": 11, "m": 14, "p": 20, "q": 24, "t": 27}
+	lines := map[string]int{"a": 2, "b": 3, "c": 4, "d": 6, "e": 8, "g": 11, "m": 14, "p": 19, "q": 23, "t": 26}
 	for key, want := range lines {
 		if got := root.table[key].place.Line; got != want {
 			t.Errorf("%s: got line %d, want %d", key, got, want)
@@ -137,7 +137,7 @@ func TestScanEndsOnWhatIsNoTOML(t *testing.T) {
 		"a = { b = 1 c = 2", "a = \"", "a = \"\\", "a = \"\\\"", "a = '", "a = \"\"\"\"", "\"a", "\"\\q\" = 1", "\"\\u12\" = 1",
 		"\"\\uD800\" = 1", "\"\\uzzzz\" = 1", "\"a\\", "= 1", "{", "a = [,]", "a = [[[", "a = }",
 	} {
-		if _, _, err := scan("x.toml", text); err == nil {
+		if _, err := scan("x.toml", text); err == nil {
 			t.Errorf("%q passes", text)
 		}
 		if root, faults := decode(newFile("x.toml", []byte(text))); root != nil || len(faults) != 1 || faults[0].File != "x.toml" {
@@ -166,18 +166,38 @@ func TestDepthIsLimited(t *testing.T) {
 	}
 }
 
-// TestTenThousandGroupsLoadQuickly keeps out what takes quadratic time.
+// TestTenThousandGroupsLoadQuickly keeps out what takes quadratic time. It counts the time of processors, not of the
+// clock: the machine may be busy with something else.
 func TestTenThousandGroupsLoadQuickly(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("[groups]\n")
 	for i := range 10000 {
 		fmt.Fprintf(&b, "aaaaaaaa-0000-4000-8000-%012d = \"group %d\"\n", i, i)
 	}
-	start := time.Now()
+	start := processorTime(t)
 	config := parsed(t, b.String())
-	if took := time.Since(start); len(config.Groups) != 10000 || took > 5*time.Second {
+	if took := processorTime(t) - start; len(config.Groups) != 10000 || took > 5*time.Second {
 		t.Errorf("got %d groups in %v", len(config.Groups), took)
 	}
+}
+
+// TestALongStringOfEscapesScansQuickly: each escape that TOML 1.0 does not have is noted once a string, or a file of the
+// largest size would keep the scanner busy for minutes.
+func TestALongStringOfEscapesScansQuickly(t *testing.T) {
+	const want = "x.toml:2: " + knownEscapes + "\n  hint: " + singleQuotes + "\n"
+	start := processorTime(t)
+	_, faults := decode(newFile("x.toml", []byte("a = \"\"\"\n"+strings.Repeat(`\e`, 1<<20)+"\"\"\"\n")))
+	if took := processorTime(t) - start; told(faults) != want || took > 5*time.Second {
+		t.Errorf("got %s in %v", told(faults), took)
+	}
+}
+
+// processorTime is how long this process has kept processors busy.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // TestScannerAndLibraryMustAgree: a file that one of the two has misread is refused, whatever it says.
@@ -196,10 +216,10 @@ func TestScannerAndLibraryMustAgree(t *testing.T) {
 		{"[[a]]", map[string]any{"a": []map[string]any{}}},
 	}
 	for _, test := range tests {
-		root, _, err := scan("x.toml", test.text)
+		scanned, err := scan("x.toml", test.text)
 		must(t, err)
-		if fill(root, test.values) {
-			t.Errorf("%q passes as %v", test.text, test.values)
+		if line := fill(scanned.root, test.values); line != 1 {
+			t.Errorf("%q passes as %v, or is told of line %d", test.text, test.values, line)
 		}
 	}
 	// The library drops the empty key of `"" = { "" = 1 }`, so that file is refused although it is TOML.

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// skipString skips a string of any of the four kinds.
+// skipString skips a string of any of the four kinds. The first of its escapes that TOML 1.0 does not have is recorded.
 func (s *scanner) skipString() error {
 	rest := s.text[s.pos:]
 	quote := rest[:1]
@@ -14,9 +14,13 @@ func (s *scanner) skipString() error {
 	if strings.HasPrefix(rest, strings.Repeat(quote, 3)) {
 		quote = rest[:3]
 	}
-	end := len(quote)
+	end, newer := len(quote), false
 	for !strings.HasPrefix(rest[end:], quote) {
-		if escapes && rest[end:] != "" && rest[end] == '\\' {
+		if escapes && strings.HasPrefix(rest[end:], `\`) {
+			if !newer && isNewerEscape(rest[end+1:]) {
+				newer = true
+				s.newerAt(s.line+strings.Count(rest[:end], "\n"), knownEscapes, singleQuotes)
+			}
 			end++
 		}
 		end++
@@ -32,6 +36,13 @@ func (s *scanner) skipString() error {
 	s.line += strings.Count(rest[:end], "\n")
 	s.pos += end
 	return nil
+}
+
+// lineBreaks is skipSpace, and counts the lines that end there.
+func (s *scanner) lineBreaks() int {
+	line := s.line
+	s.skipSpace()
+	return s.line - line
 }
 
 // skipSpace skips blanks, line ends and comments.
@@ -84,7 +95,8 @@ func isBare(c byte) bool {
 	return c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// unescape gives the text of a basic string (TOML 1.1, "String").
+// unescape gives the text of a basic string (TOML 1.1, "String"): the scan goes on after an escape that TOML
+// 1.0 does not have.
 func unescape(s string) (string, error) {
 	var b strings.Builder
 	for {

@@ -205,7 +205,7 @@ A = { label = "", values = ["x",
 'CONTOSO\Team A' = """
 two
 lines"""
-"\u0041\x42" = ''
+"\u0041\u0042" = ''
 [[user]]
 id = "a"
 groups = ["A"]
