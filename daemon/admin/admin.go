@@ -70,6 +70,15 @@ type Status struct {
 	Providers   []keys.Status `json:"providers"`
 	Listeners   []Listener    `json:"listeners"`
 	Counts      access.Stats  `json:"counts"`
+	Process     Process       `json:"process"`
+}
+
+// Process is what the daemon takes of its host at one moment. What grows from day to day under the same load leaks.
+type Process struct {
+	Goroutines  int    `json:"goroutines"`
+	HeapBytes   uint64 `json:"heap_bytes"`   // objects in use, and dead ones that are not collected yet
+	MemoryBytes uint64 `json:"memory_bytes"` // all that the Go runtime has from the kernel and has not given back
+	OpenFiles   int    `json:"open_files"`   // files and connections; -1: cannot be counted
 }
 
 // RefusedLoad is a reload that was refused and not mended since.
