@@ -59,6 +59,11 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gateway.WriteError(w, http.StatusBadRequest, "bad_request", decision.ID)
 		return
 	}
+	if len(r.TransferEncoding) > 0 {
+		// There may have been a Content-Length beside it, which net/http hides. A front proxy that goes by the length
+		// would take what follows for the next client's request, so nothing follows (RFC 9112 section 6.1).
+		w.Header().Set("Connection", "close")
+	}
 	d.pass(w, r, &decision)
 }
 
