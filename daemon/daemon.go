@@ -19,6 +19,7 @@ type Options struct {
 	Log        *zap.Logger     // nil: made from [log], written to standard error
 	Reload     <-chan struct{} // a SIGHUP each; nil: none
 	Ready      func()          // called once: the configuration compiled and the sockets are bound; nil: nobody
+	Kept       uint64          // bytes that verified identities may take between requests; 0: access.KeptBytes
 
 	wall func() time.Time // what the slow poll takes for this host's clock; nil: time.Now
 }

@@ -26,6 +26,10 @@ const (
 	doorProxy  = "proxy"
 )
 
+// answerTime is how long an answer of the door server may take to be judged and taken by its client. Without a limit a
+// client that asks on and reads nothing holds its connection for ever. The proxy's answers are the API's, which may last.
+const answerTime = 10 * time.Second
+
 // doors are the addresses that claimd answers on. They outlive configurations: a reload opens what is new, keeps what
 // stays, and closes what went. prepare, commit and close belong to one goroutine; list may be called at once with them.
 type doors struct {
@@ -154,11 +158,15 @@ func (c *change) commit() {
 
 func (d *doors) serve(door *door) {
 	door.server = gateway.NewServer(d.handlers[door.name])
+	door.server.ConnState = newSilence(maxUnasked, maxIdle).note
+	if door.name == doorServer {
+		door.server.WriteTimeout = answerTime
+	}
 	door.server.ErrorLog, _ = zap.NewStdLogAt(d.log, zap.WarnLevel) // fails for levels that do not exist only
 	d.log.Info("listening", zap.String("door", door.name), zap.String("address", door.shown()))
 	d.warnOfOthers(door)
 	d.running.Go(func() {
-		err := door.server.Serve(door.socket)
+		err := door.server.Serve(acceptor{door.socket})
 		if errors.Is(err, http.ErrServerClosed) {
 			return
 		}

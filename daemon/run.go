@@ -84,7 +84,7 @@ func (d *daemon) start(loaded *Loaded, seen string, watcher func() (*fsnotify.Wa
 	}
 	d.ring = keys.NewRing(keys.Options{Directory: d.keysDirectory(loaded), Client: loaded.Client, Log: d.log})
 	now := &running{loaded: loaded, seen: seen, providers: loaded.Open(d.ring), generation: 1, at: time.Now()}
-	d.gate = access.NewGate(loaded.Snapshot(now.providers, now.generation), access.Options{Log: d.log})
+	d.gate = access.NewGate(loaded.Snapshot(now.providers, now.generation), access.Options{Log: d.log, Kept: d.options.Kept})
 	d.doors = newDoors(d.log, map[string]http.Handler{
 		doorServer: gateway.Handler(d.gate),
 		doorProxy:  proxy.Handler(d.gate, d.log),

@@ -166,7 +166,7 @@ func busyStatus() admin.Status {
 			{Provider: "northwind"},
 		},
 		Listeners: []admin.Listener{{Door: "server", Address: "127.0.0.1:4180"}, {Door: "proxy", Address: "127.0.0.1:4181"}},
-		Counts:    access.Stats{Allowed: 1234, Denied: map[string]uint64{"expired": 3, "no_group": 12, "client": 3}, Unmatched: 1, Kept: 1},
+		Counts:    access.Stats{Allowed: 1234, Denied: map[string]uint64{"expired": 3, "no_group": 12, "client": 3}, Unmatched: 1, Kept: 1, KeptBytes: 1_300_000, KeptLimit: 12 << 20},
 	}
 }
 
@@ -190,7 +190,7 @@ listeners   server  127.0.0.1:4180
 requests    1234 allowed, 18 refused
 refused     no_group 12, client 3, expired 3
 ignored     1 claim value that named no local group or role
-kept        1 verified identity
+kept        1 verified identity in 1.2 of 12.0 MiB
 `, statusText(busyStatus(), noon()))
 }
 

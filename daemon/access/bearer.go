@@ -11,6 +11,15 @@ import (
 // a cookie are never looked at. Two fields, a list, or a character outside b64token: InvalidRequest. Another scheme,
 // no field, or no token after the scheme: NoToken.
 func bearer(header http.Header) (string, reason.Reason) {
+	token, why := unreadBearer(header)
+	if why == reason.None && !isB64Token(token) {
+		return "", reason.InvalidRequest
+	}
+	return token, why
+}
+
+// unreadBearer is bearer that leaves it to the caller to ask isB64Token: what is after the scheme may be anything.
+func unreadBearer(header http.Header) (string, reason.Reason) {
 	fields := header["Authorization"]
 	if len(fields) == 0 {
 		return "", reason.NoToken
@@ -18,10 +27,7 @@ func bearer(header http.Header) (string, reason.Reason) {
 	if len(fields) > 1 {
 		return "", reason.InvalidRequest
 	}
-	return bearerField(strings.Trim(fields[0], " \t"))
-}
-
-func bearerField(field string) (string, reason.Reason) {
+	field := strings.Trim(fields[0], " \t")
 	scheme, rest := field, ""
 	if end := strings.IndexAny(field, " \t,"); end >= 0 {
 		scheme, rest = field[:end], field[end:]
@@ -35,9 +41,6 @@ func bearerField(field string) (string, reason.Reason) {
 	token := strings.TrimLeft(rest, " ")
 	if token == "" {
 		return "", reason.NoToken
-	}
-	if !isB64Token(token) {
-		return "", reason.InvalidRequest
 	}
 	return token, reason.None
 }
@@ -56,16 +59,23 @@ func listsBearer(field string) bool {
 	return false
 }
 
-// isB64Token reports whether s is a b64token: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+// isB64Token reports whether s is a b64token: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=". It looks each
+// character up, where comparing with ranges would have the processor guess wrong at every other one.
 func isB64Token(s string) bool {
 	s = strings.TrimRight(s, "=")
+	all := uint8(1)
 	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
-		default:
-			return false
-		}
+		all &= b64Characters[s[i]]
 	}
-	return s != ""
+	return all == 1 && s != ""
+}
+
+// b64Characters holds 1 for each character of a b64token.
+var b64Characters = [256]uint8{
+	'-': 1, '.': 1, '_': 1, '~': 1, '+': 1, '/': 1,
+	'0': 1, '1': 1, '2': 1, '3': 1, '4': 1, '5': 1, '6': 1, '7': 1, '8': 1, '9': 1,
+	'A': 1, 'B': 1, 'C': 1, 'D': 1, 'E': 1, 'F': 1, 'G': 1, 'H': 1, 'I': 1, 'J': 1, 'K': 1, 'L': 1, 'M': 1,
+	'N': 1, 'O': 1, 'P': 1, 'Q': 1, 'R': 1, 'S': 1, 'T': 1, 'U': 1, 'V': 1, 'W': 1, 'X': 1, 'Y': 1, 'Z': 1,
+	'a': 1, 'b': 1, 'c': 1, 'd': 1, 'e': 1, 'f': 1, 'g': 1, 'h': 1, 'i': 1, 'j': 1, 'k': 1, 'l': 1, 'm': 1,
+	'n': 1, 'o': 1, 'p': 1, 'q': 1, 'r': 1, 's': 1, 't': 1, 'u': 1, 'v': 1, 'w': 1, 'x': 1, 'y': 1, 'z': 1,
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/claimd/claimd/daemon/entratest"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
@@ -59,5 +60,36 @@ func TestALongFieldIsReadWithoutAllocating(t *testing.T) {
 	header := http.Header{"Authorization": {"Bearer " + strings.Repeat("a", 48<<10)}}
 	if n := testing.AllocsPerRun(100, func() { _, _ = bearer(header) }); n != 0 {
 		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+// Only the characters that RFC 6750 section 2.1 lists stand in a token, wherever they stand.
+func TestEveryByteIsACharacterOfATokenOrNot(t *testing.T) {
+	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+	for value := range 256 {
+		b := string([]byte{byte(value)})
+		wanted := strings.Contains(characters, b)
+		for _, token := range []string{b, b + "a", "a" + b + "a", strings.Repeat("a", 100) + b + "a="} {
+			if isB64Token(token) != wanted {
+				t.Errorf("%q: want %v", token, wanted)
+			}
+		}
+	}
+}
+
+// The characters are looked at after what is kept: of a kept token it is known that they are right. A token that differs
+// from it by one wrong byte is another one, and is refused before anything of it is read.
+func TestAWrongCharacterIsRefusedBesideAKeptToken(t *testing.T) {
+	f := newFixture(t, nil)
+	raw := f.mint(entratest.Request{User: "reader"})
+	for _, story := range []string{"before the token is kept", "while it is kept"} {
+		for _, wrong := range []string{raw + "!", raw + "\x00", "é" + raw, raw[:20] + "," + raw[20:], raw[:20] + "=" + raw[20:], raw + " x"} {
+			if d := f.decide(wrong); d.Reason != reason.InvalidRequest {
+				t.Errorf("%s: %q: want %q, got %q", story, wrong, reason.InvalidRequest, d.Reason)
+			}
+		}
+		if d := f.decide(raw); !d.Allowed() {
+			t.Fatalf("%s: want the token itself allowed, got %q", story, d.Reason)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"sync/atomic"
@@ -20,13 +21,15 @@ const (
 
 // Options are what a Gate needs.
 type Options struct {
-	Log *zap.Logger      // nil: no log
-	Now func() time.Time // nil: time.Now
+	Log  *zap.Logger      // nil: no log
+	Now  func() time.Time // nil: time.Now
+	Kept uint64           // bytes that verified identities may take between requests; 0: KeptBytes
 }
 
 // Gate judges requests on the Snapshot of the moment. All methods may be called at once.
 type Gate struct {
 	snapshot atomic.Pointer[Snapshot]
+	keeps    uint64 // bytes
 	now      func() time.Time
 	ids      ids
 	denials  *Denials
@@ -37,6 +40,7 @@ type Gate struct {
 // NewGate makes a Gate that answers by the Snapshot.
 func NewGate(snapshot *Snapshot, options Options) *Gate {
 	g := &Gate{
+		keeps:   cmp.Or(options.Kept, KeptBytes),
 		now:     options.Now,
 		ids:     newIDs(),
 		denials: newDenials(),
@@ -45,12 +49,20 @@ func NewGate(snapshot *Snapshot, options Options) *Gate {
 	if g.now == nil {
 		g.now = time.Now
 	}
-	g.snapshot.Store(snapshot)
+	g.Swap(snapshot)
 	return g
 }
 
-// Swap makes the Snapshot the one that judges from now on. Requests under way end on the one they began with.
-func (g *Gate) Swap(snapshot *Snapshot) { g.snapshot.Store(snapshot) }
+// Swap makes the Snapshot the one that judges from now on. Requests under way end on the one they began with, of which
+// nothing is kept any more.
+func (g *Gate) Swap(snapshot *Snapshot) {
+	if snapshot != nil {
+		snapshot.kept.open(g.keeps)
+	}
+	if old := g.snapshot.Swap(snapshot); old != nil && old != snapshot {
+		old.kept.drop()
+	}
+}
 
 // Snapshot gives the Snapshot of the moment.
 func (g *Gate) Snapshot() *Snapshot { return g.snapshot.Load() }
@@ -84,7 +96,8 @@ func (g *Gate) Decide(ctx context.Context, request Request) (decision Decision) 
 	return decision
 }
 
-// read makes the checks on the request itself. spoofed is the identity header that it brought.
+// read makes the checks on the request itself, but for the characters of the token. spoofed is the identity header that
+// it brought.
 func (j *judgement) read(request Request) (raw, spoofed string) {
 	if !j.snapshot.config.Enabled {
 		j.reason = reason.Disabled
@@ -96,7 +109,7 @@ func (j *judgement) read(request Request) (raw, spoofed string) {
 			return "", spoofed
 		}
 	}
-	raw, j.reason = bearer(request.Header)
+	raw, j.reason = unreadBearer(request.Header)
 	return raw, ""
 }
 
@@ -110,6 +123,10 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 			decision.Identity, decision.Headers = known.identity, known.headers
 			return true
 		}
+	}
+	if !isB64Token(raw) { // of what is kept it is known
+		j.reason = reason.InvalidRequest
+		return true
 	}
 	changes := j.snapshot.changes() // before the token is verified: a change that comes in between ends what is kept of it
 	j.judge(ctx, raw)

@@ -162,11 +162,12 @@ func TestWhatIsKeptIsBoundedInBytes(t *testing.T) {
 			provider: p,
 		})
 	}
-	k.cache.CleanUp()
-	if weight := k.cache.WeightedSize(); weight > bound {
+	k.cache.Load().CleanUp()
+	size, weight := k.size()
+	if weight > bound {
 		t.Errorf("%d bytes, want %d at most", weight, bound)
 	}
-	if size := k.size(); size == 0 || size > bound/keptOverhead {
+	if size == 0 || size > bound/keptOverhead {
 		t.Errorf("%d kept", size)
 	}
 }

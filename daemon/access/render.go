@@ -70,32 +70,46 @@ func scopeWords(scopes string) []string {
 
 // encodeList joins encoded values with commas; a comma inside a value is encoded, so that none can pass for two.
 func encodeList(values []string) string {
-	encoded := make([]string, len(values))
-	for i, value := range values {
-		encoded[i] = encodeValue(value)
+	size := len(values)
+	for _, value := range values {
+		size += len(value)
 	}
-	return strings.Join(encoded, ",")
+	var b strings.Builder
+	b.Grow(size)
+	for i, value := range values {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		writeValue(&b, value)
+	}
+	return b.String()
 }
 
 // encodeValue percent-encodes what a header value cannot carry safely: %, the comma, controls, leading and trailing
 // blanks, and every byte outside printable ASCII. Percent-decoding gives the UTF-8 of the value back, whatever it holds.
 func encodeValue(value string) string {
-	const hex = "0123456789ABCDEF"
-	inner := strings.Trim(value, " ")
-	head := len(value) - len(strings.TrimLeft(value, " "))
-	tail := head + len(inner)
 	var b strings.Builder
+	writeValue(&b, value)
+	return b.String()
+}
+
+func writeValue(to *strings.Builder, value string) {
+	const hex = "0123456789ABCDEF"
+	head := len(value) - len(strings.TrimLeft(value, " "))
+	tail := len(strings.TrimRight(value, " "))
+	written := 0 // most values are written in one piece
 	for i := range len(value) {
 		c := value[i]
-		if plainByte(c) && i >= head && i < tail {
-			b.WriteByte(c)
+		if plainByte(c) && head <= i && i < tail {
 			continue
 		}
-		b.WriteByte('%')
-		b.WriteByte(hex[c>>4])
-		b.WriteByte(hex[c&15])
+		to.WriteString(value[written:i])
+		to.WriteByte('%')
+		to.WriteByte(hex[c>>4])
+		to.WriteByte(hex[c&15])
+		written = i + 1
 	}
-	return b.String()
+	to.WriteString(value[written:])
 }
 
 func plainByte(c byte) bool { return ' ' <= c && c <= '~' && c != '%' && c != ',' }

@@ -17,7 +17,7 @@ type Snapshot struct {
 	verifier   *token.Verifier  // nil where the configuration is disabled and its keys were not opened
 	lines      []headerLine
 	names      headerNames
-	kept       kept
+	kept       *kept // opened by the Gate that judges on the Snapshot
 }
 
 // provider is one [provider.NAME], compiled.
@@ -29,7 +29,7 @@ type provider struct {
 	off    map[string]struct{} // blocked users and inactive service accounts, as stateKey spells them
 }
 
-// Compile makes a Snapshot. policy is mapping.Compile of cfg.Rules(); providers holds an open keys.Provider for each of
+// Compile makes a Snapshot, for one Gate. policy is mapping.Compile of cfg.Rules(); providers holds an open keys.Provider for each of
 // cfg.Providers by name. A disabled configuration needs neither.
 func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*keys.Provider, generation uint64) *Snapshot {
 	s := &Snapshot{
@@ -37,7 +37,7 @@ func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*k
 		generation: generation,
 		providers:  make(map[string]*provider, len(cfg.Providers)),
 		lines:      headerLines(cfg.Server.Headers),
-		kept:       newKept(keptBytes),
+		kept:       new(kept),
 	}
 	names := make([]string, len(s.lines))
 	for i, line := range s.lines {

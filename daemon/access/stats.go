@@ -13,7 +13,9 @@ type Stats struct {
 	Denied    map[string]uint64 `json:"denied"`    // by reason's name; reasons that never came are left out
 	Unmatched uint64            `json:"unmatched"` // claim values of allowed and no_group requests that named nothing local
 	Kept      int               `json:"kept"`      // verified identities kept now
-	Panics    uint64            `json:"panics"`    // requests that were answered 500 because judging them broke
+	KeptBytes uint64            `json:"kept_bytes"`
+	KeptLimit uint64            `json:"kept_limit"` // of KeptBytes
+	Panics    uint64            `json:"panics"`     // requests that were answered 500 because judging them broke
 }
 
 // counts are the counters behind Stats.
@@ -30,6 +32,7 @@ func (g *Gate) Stats() Stats {
 		Allowed:   g.counts.allowed.Load(),
 		Denied:    make(map[string]uint64),
 		Unmatched: g.counts.unmatched.Load(),
+		KeptLimit: g.keeps,
 		Panics:    g.counts.panics.Load(),
 	}
 	for _, r := range reason.All() {
@@ -38,7 +41,7 @@ func (g *Gate) Stats() Stats {
 		}
 	}
 	if s := g.Snapshot(); s != nil {
-		stats.Kept = s.kept.size()
+		stats.Kept, stats.KeptBytes = s.kept.size()
 	}
 	return stats
 }

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
@@ -206,10 +207,21 @@ func TestTheLimitsOfADoor(t *testing.T) {
 	}
 }
 
-// FAULTS 126: no piece of a request that is eight bytes or longer stands in an answer to a refusal.
+// FAULTS 126: no piece of a request that is eight bytes or longer stands in an answer to a refusal, in none of its headers
+// either.
 func FuzzARefusalReflectsNothing(f *testing.F) {
 	f.Add("/auth", "Bearer abcdefghijkl", "X-Header-Name", "value-value")
 	f.Add("/pathpathpath", "Basic abcdefgh", "Remote_user", "<script>alert(1)</script>")
+	f.Add("/whoami", "Bearer abcdefghijkl,mnopqrstuv", "Authorization", "Bearer abcdefghijkl")
+	for _, token := range []string{
+		`{"typ":"JWT","alg":"RS256","kid":"kidkidkid"}.{"iss":"issuerissuer","aud":"audienceaudience"}`, `{"alg":"RS256"}.{}`, `{"typ":"JWT","alg":"noneofthem","kid":"k"}.{}`,
+		`{"typ":"JWT","alg":"RS256","kid":"kidkidkid"}.{"iss":"issuerissuer","aud":"00000003-0000-0000-c000-000000000000"}`,
+		`{"typ":"JWT","alg":"RS256","kid":"kidkidkid","nonce":"noncenonce"}.{}`, `{"typ":"JWT","alg":"RS256"}.{}`,
+	} {
+		header, payload, _ := strings.Cut(token, ".")
+		encode := func(part string) string { return base64.RawURLEncoding.EncodeToString([]byte(part)) }
+		f.Add("/auth", "Bearer "+encode(header)+"."+encode(payload)+".c2lnbmF0dXJl", "Accept", header)
+	}
 	handler := gateway.Handler(newGate(f, nil))
 	f.Fuzz(func(t *testing.T, path, authorization, name, value string) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://claimd/", nil)
@@ -223,10 +235,16 @@ func FuzzARefusalReflectsNothing(f *testing.F) {
 		if w.status == http.StatusOK && path != "/livez" && path != "/readyz" {
 			t.Fatalf("%q was let in", authorization)
 		}
+		answer := w.body.String()
+		for name, values := range w.header {
+			if name != "X-Claimd-Decision" { // the body has it too
+				answer += "\n" + name + ": " + strings.Join(values, "\n")
+			}
+		}
 		for _, input := range []string{path, authorization, name, value} {
 			for i := 0; i+8 <= len(input); i++ {
-				if piece := input[i : i+8]; strings.Contains(w.body.String(), piece) && !strings.Contains(known, piece) {
-					t.Fatalf("%q of %q stands in %s", piece, input, w.body.String())
+				if piece := input[i : i+8]; strings.Contains(answer, piece) && !strings.Contains(known, piece) {
+					t.Fatalf("%q of %q stands in %s", piece, input, answer)
 				}
 			}
 		}
@@ -236,7 +254,15 @@ func FuzzARefusalReflectsNothing(f *testing.F) {
 // known is what an answer may say by itself, whatever came in.
 const known = `{"error":"invalid_request","reason":"invalid_request","decision_id":"{"error":"invalid_token","reason":"no_token","decision_id":"` +
 	`{"error":"invalid_token","reason":"malformed","decision_id":"{"error":"invalid_token","reason":"opaque_token","decision_id":"` +
-	`{"error":"access_denied","reason":"header_spoof","decision_id":"{"error":"not_found"}{"status":"ok"}{"error":"invalid_token","reason":"algorithm","decision_id":"`
+	`{"error":"access_denied","reason":"header_spoof","decision_id":"{"error":"not_found"}{"status":"ok"}{"error":"invalid_token","reason":"algorithm","decision_id":"` +
+	`"reason":"graph_token","reason":"issuer","reason":"key","decision_id":"` + `
+Content-Type: application/json
+X-Content-Type-Options: nosniff
+Cache-Control: no-store
+Www-Authenticate: Bearer error="invalid_token"
+Www-Authenticate: Bearer error="invalid_request"
+Connection: close
+`
 
 // recorder is an http.ResponseWriter without a connection.
 type recorder struct {
