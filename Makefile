@@ -8,7 +8,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build run test vet lint bench install clean
+.PHONY: build run test vet lint bench microbench soak fuzz mutate install clean
 
 build: ## bin/claimd, bin/claimctl and bin/fakeentra
 	@$(BUILD) -o bin/ ./cmd/...
@@ -29,8 +29,26 @@ lint: ## the linters of .golangci.yaml; builds the program once
 	@test -x bin/tools/golangci-lint || GOBIN=$(CURDIR)/bin/tools $(GO) install $(GOLANGCI_LINT)
 	bin/tools/golangci-lint run
 
-bench: ## the benchmarks, without the tests
+bench: ## what a request costs beside a bare net/http handler, held against the recorded ratios; RECORD=1 records them
+	$(GO) test -count 1 -timeout 20m -v -run TestWhatARequestCosts ./daemon/bench -long $(if $(RECORD),-record)
+
+microbench: ## the benchmarks of the packages, without the tests
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+SOAK ?= 30m
+
+soak: ## claimd under load while files, keys and provider change and fail; SOAK=5m for less than 30 minutes and 10,000 saves
+	SOAK=$(SOAK) $(GO) test -count 1 -timeout 0 -v -run TestEverySave ./daemon/soak
+
+FUZZTIME ?= 30s
+
+fuzz: ## every fuzz target for FUZZTIME each; TARGETS=FuzzMap for some of them
+	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+MUTATE ?= mapping daemon/token daemon/access
+
+mutate: ## breaks the code in one place after another: a test must fail for each, or .ci/mutants.txt say why none can
+	$(GO) run ./.ci/mutate -known .ci/mutants.txt $(MUTATE)
 
 install: build ## into $(DESTDIR)$(PREFIX)/bin and $(DESTDIR)/etc/claimd; a configuration that is there stays
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/claimd

@@ -114,7 +114,7 @@ func valueOf(raw []byte) mapping.Value {
 // listOf decodes an array. Its strings share one allocation, as groups come by the hundred; so whoever keeps one of
 // them for long clones it.
 func listOf(raw []byte) mapping.Value {
-	list := make([]string, 0, bytes.Count(raw, []byte(`","`))+1)
+	list := make([]string, 0, bytes.Count(raw, []byte(","))+1) // too long where a string holds a comma
 	var text strings.Builder
 	text.Grow(len(raw)) // no string is longer than what it is written as, so the bytes stay where they are
 	ok := eachElement(raw, func(element []byte) bool {

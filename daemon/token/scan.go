@@ -2,6 +2,8 @@ package token
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -204,11 +206,7 @@ func (c *cursor) text() bool {
 		return false
 	}
 	for {
-		rest, plain := c.data[c.at:], 0
-		for plain < len(rest) && rest[plain] >= ' ' && rest[plain] != '"' && rest[plain] != '\\' {
-			plain++
-		}
-		c.at += plain
+		c.at += plainLength(c.data[c.at:])
 		if c.skip('"') {
 			return true
 		}
@@ -216,6 +214,31 @@ func (c *cursor) text() bool {
 			return false
 		}
 	}
+}
+
+// plainLength counts the bytes before the first quote, backslash or control. It looks at eight at once: most of a token is
+// strings, and they are walked over more than once.
+func plainLength(text []byte) (count int) {
+	for ; len(text) >= 8; text, count = text[8:], count+8 {
+		if found := special(binary.LittleEndian.Uint64(text)); found != 0 {
+			return count + bits.TrailingZeros64(found)/8
+		}
+	}
+	for len(text) > 0 && text[0] >= ' ' && text[0] != '"' && text[0] != '\\' {
+		text, count = text[1:], count+1
+	}
+	return count
+}
+
+// special sets the highest bit of the first of eight bytes, the lowest one first, that is a quote, a backslash or a
+// control; those of later bytes mean nothing. 0: none is.
+//
+// What is subtracted borrows from the byte itself only where that is smaller, and then sets its highest bit; a byte that
+// had it before (of UTF-8 beyond ASCII) is masked out. A borrow goes on into later bytes alone.
+func special(bytes uint64) uint64 {
+	const each, highest = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := bytes^each*'"', bytes^each*'\\'
+	return ((bytes-each*' ')&^bytes | (quote-each)&^quote | (backslash-each)&^backslash) & highest
 }
 
 // escape reads what follows a backslash. Surrogates must come in pairs: a lone one stands for no character, and two
