@@ -35,6 +35,16 @@ type connection struct {
 	place
 }
 
+// CloseWrite ends what is written. net/http asks for it so that a client which still sends reads its refusal before the
+// connection is reset.
+func (c *connection) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return nil
+	}
+	return half.CloseWrite()
+}
+
 // place is one in a ring. It belongs to its connection, so that a request costs no memory and no search.
 type place struct {
 	conn          *connection // nil at the ends of the ring
