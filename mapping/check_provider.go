@@ -91,7 +91,9 @@ func mayCollide(shorter, longer *Provider) bool {
 	return true
 }
 
+// beginsGUID reports whether more characters after s can make it a GUID: a prefix that is a whole one has the id after it,
+// which is not empty.
 func beginsGUID(s string) bool {
 	const zeros = "00000000-0000-0000-0000-000000000000"
-	return len(s) <= len(zeros) && isGUID(s+zeros[len(s):])
+	return len(s) < len(zeros) && isGUID(s+zeros[len(s):])
 }

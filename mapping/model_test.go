@@ -70,6 +70,79 @@ func naiveAccount(rules mapping.Rules, p mapping.Provider, id string, claim mapp
 		Groups: sorted(groups), Roles: sorted(roles), Unmatched: len(unmatched)}
 }
 
+// naiveTrace gives the steps of a user, without near misses.
+func naiveTrace(rules mapping.Rules, p mapping.Provider, id string, claims mapping.Claims) []mapping.Step {
+	var steps []mapping.Step
+	each := func(source mapping.Source, list []string, step func(value string) mapping.Step) {
+		set := map[string]bool{}
+		add(set, list)
+		for _, value := range sorted(set) {
+			s := step(value)
+			s.Source, s.Value = source, value
+			steps = append(steps, s)
+		}
+	}
+	once := func(names []string) []string {
+		set := map[string]bool{}
+		add(set, names)
+		if len(set) == 0 {
+			return nil
+		}
+		return sorted(set)
+	}
+	each(mapping.FromGroups, values(claims.Groups), func(v string) mapping.Step {
+		return mapping.Step{Groups: once(named(rules, p, rules.Groups, v)), Admin: v != "" && v == p.AdminGroup}
+	})
+	each(mapping.FromRoles, values(claims.Roles), func(v string) mapping.Step {
+		return mapping.Step{Roles: once(named(rules, p, rules.Roles, v)), Admin: v != "" && v == p.AdminGroup}
+	})
+	each(mapping.FromAdmin, values(claims.Admin), func(v string) mapping.Step {
+		return mapping.Step{Admin: v != "" && v == p.AdminValue}
+	})
+	asGroup := func(v string) mapping.Step { return mapping.Step{Groups: []string{v}} }
+	asRole := func(v string) mapping.Step { return mapping.Step{Roles: []string{v}} }
+	each(mapping.FromDefault, rules.DefaultGroups, asGroup)
+	each(mapping.FromDefault, rules.DefaultRoles, asRole)
+	for _, u := range rules.Users {
+		if u.Provider == p.Name && u.ID == id {
+			each(mapping.FromUser, u.Groups, asGroup)
+			each(mapping.FromUser, u.Roles, asRole)
+		}
+	}
+	return steps
+}
+
+// farStep gives a step without its near misses, and what is wrong with those: too many, of what a value met after all, or
+// of what nobody declared.
+func farStep(rules mapping.Rules, p mapping.Provider, s mapping.Step) (mapping.Step, string) {
+	wrong := ""
+	for _, n := range s.Near {
+		declared := func(locals []mapping.Local) bool {
+			return slices.ContainsFunc(locals, func(l mapping.Local) bool {
+				return l.Name == n.Name && (slices.Contains(l.Values, n.Value) || l.Values == nil && n.Value == n.Name)
+			})
+		}
+		met := slices.Contains(named(rules, p, rules.Groups, s.Value), n.Name)
+		fits := false
+		switch n.What {
+		case "group":
+			fits = s.Source == mapping.FromGroups && declared(rules.Groups) && len(s.Groups) == 0 && !met
+		case "role":
+			met = slices.Contains(named(rules, p, rules.Roles, s.Value), n.Name)
+			fits = s.Source == mapping.FromRoles && declared(rules.Roles) && len(s.Roles) == 0 && !met
+		case "admin_group":
+			fits = s.Source != mapping.FromAdmin && n.Value == p.AdminGroup && n.Value != "" && n.Value != s.Value
+		case "admin_value":
+			fits = s.Source == mapping.FromAdmin && n.Value == p.AdminValue && n.Value != "" && n.Value != s.Value
+		}
+		if !fits || len(s.Near) > 5 || s.Value == n.Value && n.Difference != mapping.ByProvider {
+			wrong = "a near miss that is none: " + n.What + " " + n.Name
+		}
+	}
+	s.Near = nil
+	return s, wrong
+}
+
 func named(rules mapping.Rules, p mapping.Provider, locals []mapping.Local, value string) []string {
 	var found []string
 	for _, l := range locals {
@@ -120,12 +193,17 @@ var words = []string{
 	"i", "I", "\u0131", "\u0130", "\x00", "a\x00", "*", "x,y", readers, strings.ToUpper(readers), "{" + readers + "}", "is_admin", "Admins",
 }
 
-// dice draws rules and claims.
-type dice struct{ *rand.Rand }
+// dice draws rules and claims from words.
+type dice struct {
+	*rand.Rand
+	words []string
+}
 
-func roll(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 42))} }
+func roll(seed uint64, more ...string) dice {
+	return dice{rand.New(rand.NewPCG(seed, 42)), append(more, words...)}
+}
 
-func (d dice) word() string { return words[d.IntN(len(words))] }
+func (d dice) word() string { return d.words[d.IntN(len(d.words))] }
 
 func (d dice) some(from []string, most int) []string {
 	list := []string{}
@@ -170,7 +248,7 @@ func (d dice) rules() mapping.Rules {
 	r.Groups, groups = d.locals(r.CaseSensitive)
 	r.Roles, roles = d.locals(r.CaseSensitive)
 	r.DefaultGroups, r.DefaultRoles = d.some(groups, 1), d.some(roles, 1)
-	settings := append([]string{"", ""}, words...)
+	settings := append([]string{"", ""}, d.words...)
 	for i, name := range []string{"one", "two"} {
 		p := mapping.Provider{Name: name, UserPrefix: []string{"", "2:"}[i], AdminValue: settings[d.IntN(len(settings))], RolesForApps: d.IntN(2) == 0}
 		if group := settings[d.IntN(len(settings))]; !slices.Contains(r.DefaultGroups, group) {
@@ -190,7 +268,7 @@ func (d dice) value() mapping.Value {
 	case 1:
 		return str(d.word())
 	}
-	return list(d.some(append([]string{"", "\xff", "stranger"}, words...), 12)...)
+	return list(d.some(append([]string{"", "\xff", "stranger"}, d.words...), 12)...)
 }
 
 func (d dice) claims() mapping.Claims {
@@ -323,6 +401,15 @@ func (w draw) agree(t *testing.T, d dice, claims mapping.Claims) {
 		if !slices.Equal(groups, got.Groups) || !slices.Equal(roles, got.Roles) || admin != got.Admin {
 			differs("but the trace is %q", show(trace))
 		}
+		want := naiveTrace(w.rules, p, "ada", claims)
+		if len(want) != len(trace.Steps) {
+			differs("want %d steps, got %q", len(want), show(trace))
+		}
+		for i, s := range trace.Steps {
+			if far, wrong := farStep(w.rules, p, s); wrong != "" || !reflect.DeepEqual(far, want[i]) {
+				differs("want the step %+v, got %+v %s", want[i], s, wrong)
+			}
+		}
 		var again mapping.Trace
 		if other, err := mine.Map("ada", d.shuffled(claims), &again); err != nil || !reflect.DeepEqual(got, other) || !reflect.DeepEqual(trace, again) {
 			differs("and in another order %+v, %v", other, err)
@@ -368,12 +455,22 @@ func TestRandomRulesAndClaims(t *testing.T) {
 	}
 }
 
+// The fuzzer's words stand in the rules too, so that they can match.
 func FuzzMap(f *testing.F) {
 	f.Add(uint64(1), "a\nops\nAdmins", "k\n\u212a", "is_admin")
 	f.Add(uint64(2), "", "\x00", "\xff\n\ufffd")
 	f.Add(uint64(3), readers+"\n"+strings.ToUpper(readers), "{"+readers+"}", "IS_ADMIN")
+	for seed := range uint64(20) {
+		f.Add(seed, "\u01c5\n\u01c4 \nx  y\n\u200bx y", "\u1e9e\n\u00df\nSS", "A\na")
+	}
 	f.Fuzz(func(t *testing.T, seed uint64, groups, roles, admin string) {
-		d := roll(seed)
+		var fit []string // a rule that is no UTF-8 or empty is a fault
+		for word := range strings.SplitSeq(groups+"\n"+roles+"\n"+admin, "\n") {
+			if word != "" && utf8.ValidString(word) {
+				fit = append(fit, word)
+			}
+		}
+		d := roll(seed, fit...)
 		newDraw(t, d).agree(t, d, mapping.Claims{
 			Email:  str(groups),
 			Groups: list(strings.Split(groups, "\n")...),

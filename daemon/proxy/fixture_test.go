@@ -58,7 +58,7 @@ func mint(t *testing.T, user string) string {
 }
 
 // newGate makes a gate that knows the reader as one of the Analysts.
-func newGate(t *testing.T, proxy config.Proxy) *access.Gate {
+func newGate(t testing.TB, proxy config.Proxy) *access.Gate {
 	t.Helper()
 	provider := config.Provider{
 		Name: "contoso", TenantID: entratest.Sample().TenantID, ApplicationID: apiID, Authority: tenant().URL(),
@@ -147,7 +147,7 @@ func (a *api) last() string {
 }
 
 // serve gives the address of the proxy with the limits of the real one.
-func serve(t *testing.T, handler http.Handler) string {
+func serve(t testing.TB, handler http.Handler) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = gateway.NewServer(handler)

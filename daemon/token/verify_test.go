@@ -272,27 +272,3 @@ func TestA15TheTypesOfAccessTokens(t *testing.T) {
 		})
 	}
 }
-
-// Flip any part of a good token and it is no token any more. A second decoder agrees on what the good one says.
-func FuzzNoAlteredTokenVerifies(f *testing.F) {
-	good := contoso.user(nil)
-	v := contoso.verifier(nil)
-	f.Add(good, 0, byte(0))
-	f.Add(good, len(good)-1, byte(1))
-	f.Add(strings.ReplaceAll(good, "-", "+"), 7, byte('\n'))
-	f.Add(good+"=", 100, byte('.'))
-	f.Add(contoso.raw(`"aud":"x"`, nil), 5, byte('A'))
-	f.Fuzz(func(t *testing.T, raw string, at int, with byte) {
-		if len(raw) > 0 {
-			i := int(uint(at) % uint(len(raw)))
-			raw = raw[:i] + string(with) + raw[i+1:]
-		}
-		verdict := v.verify(t, raw)
-		if verdict.Reason == reason.None && raw != good {
-			t.Fatalf("verified, though nobody signed it: %q", raw)
-		}
-		if verdict.Reason == reason.None && (verdict.Claims.ObjectID != userID || verdict.Claims.Value("groups").List[1] != "Analysts") {
-			t.Fatalf("the good token says something else now: %+v", verdict.Claims)
-		}
-	})
-}
