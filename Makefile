@@ -8,7 +8,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build run test vet lint bench microbench soak fuzz mutate install clean
+.PHONY: build run test vet lint bench microbench soak strangers fuzz mutate install clean
 
 build: ## bin/claimd, bin/claimctl and bin/fakeentra
 	@$(BUILD) -o bin/ ./cmd/...
@@ -38,7 +38,10 @@ microbench: ## the benchmarks of the packages, without the tests
 SOAK ?= 30m
 
 soak: ## claimd under load while files, keys and provider change and fail; SOAK=5m for less than 30 minutes and 10,000 saves
-	SOAK=$(SOAK) $(GO) test -count 1 -timeout 0 -v -run TestEverySave ./daemon/soak
+	SOAK=$(SOAK) $(GO) test -count 1 -timeout 0 -v -run 'TestEverySave|TestWhateverBreaks' ./daemon/soak
+
+strangers: ## claimd under a million worthless tokens, unknown keys and slow connections, SOAK each; for a machine that is idle else
+	SOAK=$(SOAK) $(GO) test -count 1 -timeout 0 -v -run 'Garbage|UnknownKey|SlowConnections|AMillion' ./daemon/soak
 
 FUZZTIME ?= 30s
 

@@ -162,7 +162,7 @@ func (d *doors) serve(door *door) {
 	if door.name == doorServer {
 		door.server.WriteTimeout = answerTime
 	}
-	door.server.ErrorLog, _ = zap.NewStdLogAt(d.log, zap.WarnLevel) // fails for levels that do not exist only
+	door.server.ErrorLog = newDoorLog(d.log)
 	d.log.Info("listening", zap.String("door", door.name), zap.String("address", door.shown()))
 	d.warnOfOthers(door)
 	d.running.Go(func() {

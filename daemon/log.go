@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
@@ -27,8 +26,7 @@ type logging struct {
 	format   atomic.Pointer[lineFormat]
 	terminal bool
 
-	mu  sync.Mutex // one line after the other
-	out io.Writer
+	sink *sink
 }
 
 // lineFormat writes an entry as one line that holds no control character but its final newline.
@@ -36,9 +34,16 @@ type lineFormat func(zapcore.Entry, []zapcore.Field) []byte
 
 // newLogging writes to out. It knows a terminal where out is one.
 func newLogging(out io.Writer, cfg config.Log) *logging {
-	l := &logging{level: zap.NewAtomicLevel(), out: out, terminal: isTerminal(out)}
+	l := &logging{level: zap.NewAtomicLevel(), terminal: isTerminal(out)}
+	l.sink = newSink(out, l.lost)
 	l.apply(cfg)
 	return l
+}
+
+// lost is the line that stands for lines that nobody read in time.
+func (l *logging) lost(lines uint64) []byte {
+	entry := zapcore.Entry{Level: zapcore.WarnLevel, Time: time.Now(), Message: "lines of the log were lost: they were not read in time"}
+	return (*l.format.Load())(entry, []zapcore.Field{zap.Uint64("lines", lines)})
 }
 
 // apply takes level and format over. A level that it does not know is info.
@@ -91,14 +96,15 @@ func (c *logCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 		all[i] = shorten(field)
 	}
 	entry.Message = cut(entry.Message)
-	line := (*c.logging.format.Load())(entry, all)
-	c.logging.mu.Lock()
-	defer c.logging.mu.Unlock()
-	_, err := c.logging.out.Write(line)
-	return err
+	c.logging.sink.write((*c.logging.format.Load())(entry, all))
+	return nil
 }
 
-func (c *logCore) Sync() error { return nil }
+// Sync waits until all lines are written, a second at most.
+func (c *logCore) Sync() error {
+	c.logging.sink.sync()
+	return nil
+}
 
 // shorten cuts the texts that a field may hold. Lists are bounded by whoever logs them.
 func shorten(field zapcore.Field) zapcore.Field {

@@ -159,5 +159,6 @@ func (d *daemon) serve(ctx context.Context) error {
 	_ = d.socket.Close()
 	d.ring.Close()
 	d.log.Info("stopped")
+	_ = d.log.Sync() // the last line, where its reader is slow
 	return failure
 }

@@ -167,17 +167,25 @@ func (e edition) reopen(k keptEdition, now time.Time) (*keySet, error) {
 	}, nil
 }
 
-// writeCopy keeps what is known now on disk. A failure is logged once and hurts nothing else.
+// writeCopy keeps what is known now on disk. A failure is logged once and hurts nothing else, but that an older copy goes
+// which differs from what is known now: it may hold a key that the provider has taken back, and a restart without network
+// would bring that to life again.
 func (p *Provider) writeCopy() {
 	if p.ring.directory == "" {
 		return
 	}
 	p.saving.Lock()
 	defer p.saving.Unlock()
-	path := p.copyPath()
-	raw, err := seal(p.source, p.editions, p.state.Load())
+	path, now := p.copyPath(), p.state.Load()
+	raw, err := seal(p.source, p.editions, now)
 	if err == nil {
 		err = replaceFile(path, raw)
+	}
+	switch {
+	case err == nil:
+		p.saved = now.changes
+	case p.saved != now.changes:
+		_ = os.Remove(path) // where that fails too, the line below says enough
 	}
 	if failing := err != nil; failing != p.saveFailing {
 		p.saveFailing = failing

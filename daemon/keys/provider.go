@@ -53,6 +53,7 @@ type Provider struct {
 
 	saving      sync.Mutex // guards the copy on disk and what follows
 	saveFailing bool       // as the log has it
+	saved       uint64     // the state's changes when the copy was written or read
 }
 
 // newProvider makes a Provider with what the disk has kept for it.
@@ -74,6 +75,7 @@ func newProvider(r *Ring, source Source) *Provider {
 		first.changes = 1
 	}
 	p.state.Store(first)
+	p.saved = first.changes
 	p.due = firstDue(kept)
 	return p
 }
