@@ -19,13 +19,13 @@ type advice struct {
 // advise tells why the check failed and what mends it in this very case. Before the signature holds nothing of the
 // token is known for certain; then only the reason and what the check itself tells count.
 func (j *judgement) advise(failed reason.Check) advice {
-	if j.claims != nil && j.provider != nil {
+	if j.claims != nil {
 		if a, ok := j.adviseVerified(failed); ok {
 			return a
 		}
 	}
 	a := advice{mend: failed.Mend}
-	if failed.Want != "" && failed.Got != "" {
+	if failed.Want != "" {
 		a.why = "wanted " + cleanTo(failed.Want, 2*maxQuoted) + ", got " + cleanTo(failed.Got, 2*maxQuoted)
 	}
 	if a.mend == "" {

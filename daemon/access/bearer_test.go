@@ -36,6 +36,8 @@ func TestOneAuthorizationFieldIsTheOnlyPlaceForAToken(t *testing.T) {
 		{"a list without blanks", []string{"Bearer a.b.c,d.e.f"}, "", reason.InvalidRequest},
 		{"a list that begins with another scheme", []string{"Basic YTpi, Bearer a.b.c"}, "", reason.InvalidRequest},
 		{"a list that begins with nothing", []string{"Bearer, Bearer a.b.c"}, "", reason.InvalidRequest},
+		{"a list of another scheme with a short element", []string{"Basic YTpi, x"}, "", reason.NoToken},
+		{"a list of another scheme with the bare scheme inside", []string{"Basic YTpi, Bearer , x"}, "", reason.InvalidRequest},
 		{"a blank inside, as obs-fold leaves it", []string{"Bearer a.b .c"}, "", reason.InvalidRequest},
 		{"a tab instead of the blank", []string{"Bearer\ta.b.c"}, "", reason.InvalidRequest},
 		{"padding in the middle", []string{"Bearer a=b"}, "", reason.InvalidRequest},

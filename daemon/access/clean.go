@@ -24,7 +24,7 @@ func cleanTo(value string, limit int) string {
 	for i, r := range value {
 		piece := string(r)
 		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(value[i:], piece):
+		case !strings.HasPrefix(value[i:], piece): // no UTF-8: it was read as U+FFFD
 			piece = fmt.Sprintf(`\x%02x`, value[i])
 		case unprintable(r):
 			piece = escape(r)

@@ -35,9 +35,26 @@ func TestALongValueIsCut(t *testing.T) {
 			t.Errorf("%.12q...: %d bytes, want just under %d and dots at the end", value, len(got), maxLogged)
 		}
 	}
+	for _, c := range []struct{ value, want string }{{"abcdefg", "abcdefg"}, {"abcdefgh", "abcd..."}, {"abc\x00", "abc..."}} {
+		if got := cleanTo(c.value, 7); got != c.want {
+			t.Errorf("%q in 7 bytes: %q, want %q", c.value, got, c.want)
+		}
+	}
 	whole := strings.Repeat("x", maxLogged)
 	if got := Clean(whole); got != whole {
 		t.Error("a value of 4 KiB was cut")
+	}
+}
+
+// An escape has the digits that its letter says: four for the first 65,536 characters, eight for those beyond.
+func TestAnEscapeIsLongWhereFourDigitsAreTooFew(t *testing.T) {
+	for _, c := range []struct {
+		r          rune
+		text, toml string
+	}{{0x7f, `\u007f`, `\u007F`}, {0xffff, `\uffff`, `\uFFFF`}, {0x10000, `\U00010000`, `\U00010000`}} {
+		if text, toml := escape(c.r), tomlEscape(c.r); text != c.text || toml != c.toml {
+			t.Errorf("%U: %s and %s, want %s and %s", c.r, text, toml, c.text, c.toml)
+		}
 	}
 }
 
@@ -45,7 +62,9 @@ func TestTOMLReadsBackAsTheValue(t *testing.T) {
 	for _, c := range []struct{ value, key, text string }{
 		{"Analysts", "Analysts", `"Analysts"`},
 		{"6cab8f93-8e22", "6cab8f93-8e22", `"6cab8f93-8e22"`},
+		{"a_z-A_Z-0_9", "a_z-A_Z-0_9", `"a_z-A_Z-0_9"`},
 		{"Team A", `"Team A"`, `"Team A"`},
+		{"\xff", `"\uFFFD"`, `"\uFFFD"`},
 		{"", `""`, `""`},
 		{`CONTOSO\Team A`, `'CONTOSO\Team A'`, `'CONTOSO\Team A'`},
 		{`say "hi"`, `'say "hi"'`, `'say "hi"'`},

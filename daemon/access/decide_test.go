@@ -2,9 +2,15 @@ package access
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/entratest"
@@ -92,6 +98,14 @@ func TestEveryTokenGetsItsReason(t *testing.T) {
 			user(c, config.User{ID: reader, Blocked: true})
 			c.Providers[0].Claims.User = "sub"
 		}, entratest.Request{User: "reader"}, reason.UserInactive},
+		{"B6 blocked by the id that claims.user gives", func(c *config.Config) {
+			user(c, config.User{ID: "ada@contoso.example", Blocked: true})
+			c.Providers[0].Claims.User = "email"
+		}, entratest.Request{User: "reader"}, reason.UserInactive},
+		{"B6 an id that is no GUID blocks nobody else", func(c *config.Config) {
+			user(c, config.User{ID: "alan@contoso.example", Blocked: true})
+			c.Providers[0].Claims.User = "email"
+		}, entratest.Request{User: "reader"}, reason.None},
 		{"B4 another user of the list is not blocked", func(c *config.Config) {
 			user(c, config.User{ID: "00000000-0000-0000-0000-00000000000a", Blocked: true})
 		}, entratest.Request{User: "reader"}, reason.None},
@@ -180,6 +194,10 @@ func TestTheFirstFailureIsTheReason(t *testing.T) {
 			c.Providers[0].Guests = config.GuestsDeny
 			c.Users = []config.User{{Provider: "contoso", ID: "f63b08d4-8a1e-4c57-b2f9-0d9647ea15c8", Blocked: true}}
 		}, nil, entratest.Request{User: "guest"}, false, reason.Guest},
+		{"service account before user state", func(c *config.Config) {
+			c.Providers[0].ClientApplicationIDs = []string{exportApp}
+			c.Users = []config.User{{Provider: "contoso", ID: exportObject, Blocked: true}}
+		}, nil, entratest.Request{Client: exportApp}, false, reason.UnknownServiceAccount},
 		{"user state before overage", func(c *config.Config) {
 			c.Users = []config.User{{Provider: "contoso", ID: "4ac89f17-05e2-4d3b-86c1-b9e70f52d8a3", Blocked: true}}
 		}, nil, entratest.Request{User: "collector"}, false, reason.UserInactive},
@@ -256,6 +274,82 @@ func TestASwapTakesEffectWithTheNextRequest(t *testing.T) {
 	}
 }
 
+// Where the Snapshot stays the same nothing that it keeps from then on is lost.
+func TestASwapForTheSameSnapshotKeepsOn(t *testing.T) {
+	f := newFixture(t, nil)
+	raw := f.mint(entratest.Request{User: "reader"})
+	f.gate.Swap(f.gate.Snapshot())
+	f.decide(raw)
+	if !f.keeps(raw) {
+		t.Error("nothing is kept any more")
+	}
+}
+
+// A refusal tells the client when to come back only where that may help, and the scopes only where they are missing.
+func TestARefusalTellsOnlyWhatHelpsAgainstIt(t *testing.T) {
+	f := newFixture(t, func(c *config.Config) { c.Providers[0].RequiredScopes = []string{"platform.read-write", "b"} })
+	for _, c := range []struct {
+		token  entratest.Request
+		reason reason.Reason
+		scope  string
+	}{
+		{entratest.Request{User: "reader"}, reason.Scope, "platform.read-write b"},
+		{entratest.Request{User: "reader", Client: exportApp}, reason.Client, ""},
+	} {
+		if d := f.decide(f.mint(c.token)); d.Reason != c.reason || d.Scope != c.scope || d.RetryAfter != 0 {
+			t.Errorf("got %q, scope %q, retry after %v, want %q, scope %q", d.Reason, d.Scope, d.RetryAfter, c.reason, c.scope)
+		}
+	}
+}
+
+// Both are asked for, so that no Decision that was refused lets anybody in by an identity that was left in it.
+func TestOnlyAnIdentityWithoutAReasonIsAllowed(t *testing.T) {
+	for _, c := range []struct {
+		decision Decision
+		want     bool
+	}{
+		{Decision{}, false},
+		{Decision{Identity: &Identity{}}, true},
+		{Decision{Reason: reason.Route}, false},
+		{Decision{Identity: &Identity{}, Reason: reason.Route}, false},
+	} {
+		if got := c.decision.Allowed(); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.decision, got, c.want)
+		}
+	}
+}
+
+// What breaks after the refusal is found must not leave half of it in the answer: the door would name a reason that
+// stands in no log.
+func TestAPanicLeavesNothingOfTheRefusal(t *testing.T) {
+	core, lines := observer.New(zapcore.ErrorLevel)
+	log := zap.New(core, zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewTee(core, breakingCore{zapcore.InfoLevel})
+	}))
+	f := loggedFixture(t, log, func(c *config.Config) { c.Enabled = false })
+	d := f.decide("a.b.c")
+	if d.Reason != reason.None || d.Allowed() || d.RetryAfter != 0 || d.ID == "" || d.Generation != 1 || d.Snapshot() == nil {
+		t.Errorf("got %+v, want a Decision that was not judged", d)
+	}
+	if lines.Len() != 1 || lines.All()[0].ContextMap()["decision_id"] != d.ID || lines.All()[0].ContextMap()["panic"] != "string" {
+		t.Errorf("want one line that names the panic and the decision, got %v", lines.All())
+	}
+}
+
+// breakingCore panics at each line of its level.
+type breakingCore struct{ level zapcore.Level }
+
+func (c breakingCore) Enabled(level zapcore.Level) bool  { return level == c.level }
+func (c breakingCore) With([]zapcore.Field) zapcore.Core { return c }
+func (c breakingCore) Sync() error                       { return nil }
+func (c breakingCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(entry.Level) {
+		return checked.AddCore(entry, c)
+	}
+	return checked
+}
+func (c breakingCore) Write(zapcore.Entry, []zapcore.Field) error { panic("the log breaks") }
+
 // FAULTS 160: whatever breaks inside a judgement, nobody is let in by it and the process lives.
 func TestAPanicIsADenialThatIsCounted(t *testing.T) {
 	for _, c := range []struct {
@@ -287,6 +381,16 @@ func TestDecisionIDsAreUnique(t *testing.T) {
 	}
 	if len(seen) != 2000 {
 		t.Errorf("%d ids, want 2000", len(seen))
+	}
+	// A random part of 8 characters, and the count for people.
+	var got []string
+	for c := newIDs(); len(got) < 11; {
+		prefix, count, _ := strings.Cut(c.next(), "-")
+		got = append(got, strconv.Itoa(len(prefix))+" "+count)
+	}
+	want := []string{"8 1", "8 2", "8 3", "8 4", "8 5", "8 6", "8 7", "8 8", "8 9", "8 10", "8 11"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

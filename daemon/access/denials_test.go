@@ -38,6 +38,10 @@ func TestADenialTellsWhoAndWhatMendsIt(t *testing.T) {
 		{"a spoofed header is named and cleaned", http.Header{"Remote_Groups": {"x"}}, Denial{
 			Reason: reason.HeaderSpoof, Header: "Remote_Groups", Mend: reason.HeaderSpoof.Mend(),
 		}},
+		{"the application is named where only one can be meant",
+			bearerHeader(f.mint(entratest.Request{User: "reader", Claims: map[string]any{"aud": "https://graph.microsoft.com"}})), Denial{
+				Reason: reason.GraphToken, Mend: strings.ReplaceAll(reason.GraphToken.Mend(), "APPLICATION_ID", apiID),
+			}},
 		{"nothing is known without a token", http.Header{}, Denial{Reason: reason.NoToken, Mend: reason.NoToken.Mend()}},
 	} {
 		t.Run(c.story, func(t *testing.T) {
@@ -103,6 +107,50 @@ func TestAValueThatNamesARoleIsNotUnmatched(t *testing.T) {
 	d := f.decide(f.mint(entratest.Request{User: "stranger"}))
 	if got := f.gate.Denials().List(d.ID)[0]; got.Reason != reason.NoGroup || len(got.Unmatched) != 0 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// The user is named as claims.user names users, once that is known; before, by object ID.
+func TestADenialNamesTheUserAsTheConfigurationDoes(t *testing.T) {
+	f := newFixture(t, func(c *config.Config) { c.Providers[0].Claims.User = "email" })
+	for _, c := range []struct {
+		token entratest.Request
+		want  string
+	}{
+		{entratest.Request{User: "stranger"}, "no_group alan@contoso.example"},
+		{entratest.Request{User: "stranger", Client: exportApp}, "client b9526ec1-d730-4f8e-9a04-41e7c8b63d5f"},
+	} {
+		d := f.decide(f.mint(c.token))
+		if got := d.Reason.String() + " " + f.gate.Denials().List(d.ID)[0].User; got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+// What a denial lists are the values that somebody would declare: those of the groups and the roles claim that named
+// nothing in either, each once.
+func TestUnmatchedValuesAreThoseThatNamedNothingLocal(t *testing.T) {
+	for _, c := range []struct {
+		story  string
+		claims map[string]any
+		want   []string
+	}{
+		{"of both claims, each once", map[string]any{"groups": []string{"b", "a"}, "roles": []string{"c", "b"}}, []string{"a", "b", "c"}},
+		{"of roles alone", map[string]any{"groups": nil, "roles": "c"}, []string{"c"}},
+		{"of groups alone", map[string]any{"groups": "a"}, []string{"a"}},
+		{"none of the admin claim", map[string]any{"groups": "a", "adm": "boss"}, []string{"a"}},
+		{"none that names a role, wherever else it stands", map[string]any{
+			"groups": []string{"auditor", "z"}, "roles": []string{"auditor", "y"}, "adm": []string{"auditor", "z"},
+		}, []string{"z", "y"}},
+	} {
+		f := newFixture(t, func(cfg *config.Config) {
+			cfg.Roles = []config.Local{{Name: "auditor"}}
+			cfg.Providers[0].Claims.Roles, cfg.Providers[0].Claims.Admin = "roles", "adm"
+		})
+		d := f.decide(f.mint(entratest.Request{User: "reader", Claims: c.claims}))
+		if got := f.gate.Denials().List(d.ID)[0].Unmatched; d.Reason != reason.NoGroup || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q %q, want %q", c.story, d.Reason, got, c.want)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func (j *judgement) explanation() Explanation {
 		Headers:    j.headers,
 		Sentence:   j.sentence(),
 	}
-	if j.claims != nil && j.provider != nil {
+	if j.claims != nil {
 		e.Claims = j.claimsSeen()
 	}
 	if j.identity != nil {
@@ -134,16 +134,13 @@ func (j *judgement) allowedSentence(verdict string) string {
 		verdict, kind, cleanTo(i.User, maxQuoted), i.Provider, orNone(i.Groups), orNone(i.Roles), admin)
 }
 
-// failed gives the checks that failed, in order.
+// failed gives the checks that failed, in order. Where there is a reason there is one: whoever sets it records its check.
 func (j *judgement) failed() []reason.Check {
 	var failed []reason.Check
 	for _, c := range j.trace.Checks {
 		if !c.Passed {
 			failed = append(failed, c)
 		}
-	}
-	if len(failed) == 0 {
-		failed = append(failed, reason.Check{Reason: j.reason})
 	}
 	return failed
 }

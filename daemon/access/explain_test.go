@@ -44,9 +44,9 @@ For example:
 ` + visitors + ` = ""
 `},
 		{"groups of which none is declared", nil,
-			entratest.Request{User: "reader", Claims: map[string]any{"groups": []string{`CONTOSO\Team A`, "b", "c", "d"}}},
+			entratest.Request{User: "reader", Claims: map[string]any{"groups": []string{`CONTOSO\Team A`, "b", "c", "d", "e"}}},
 			`denied, 403 no_group: nothing in the token names a local group.
-Why: the claim "groups" holds 4 values, and none of them names a local group.
+Why: the claim "groups" holds 5 values, and none of them names a local group.
 To change it: declare one of them under [groups], or assign the user to a group that is declared.
 For example:
 
@@ -54,6 +54,17 @@ For example:
 'CONTOSO\Team A' = ""
 b = ""
 c = ""
+`},
+		{"two groups, one of them nearly the administrators'", func(c *config.Config) { c.Providers[0].AdminGroup = "Admins" },
+			entratest.Request{User: "reader", Claims: map[string]any{"groups": []string{"admins", "b"}}},
+			`denied, 403 no_group: nothing in the token names a local group.
+Why: the claim "groups" holds 2 values, and none of them names a local group.
+To change it: declare one of them under [groups], or assign the user to a group that is declared.
+For example:
+
+# under [groups]
+admins = ""
+b = ""
 `},
 		{"a near miss by case", func(c *config.Config) { c.Groups = []config.Local{{Name: "Analysts"}} },
 			entratest.Request{User: "reader", Claims: map[string]any{"groups": []string{"a", "analysts"}}},
@@ -126,6 +137,20 @@ To change it: set guests = "allow" under [provider.contoso] to let guests in.
 Why: the [[user]] with id "` + reader + `" has blocked = true.
 To change it: set blocked = false at that [[user]].
 ` + letIn},
+		{"a user who is blocked by object ID where claims.user names another claim", func(c *config.Config) {
+			c.Users = []config.User{{Provider: "contoso", ID: reader, Blocked: true}}
+			c.Providers[0].Claims.User = "email"
+		}, entratest.Request{User: "reader"}, `denied, 403 user_inactive: the user or service account is switched off.
+Why: the [[user]] with id "` + reader + `" has blocked = true.
+To change it: set blocked = false at that [[user]].
+` + strings.Replace(letIn, reader, "ada@contoso.example", 1)},
+		{"a user who is blocked by what claims.user names", func(c *config.Config) {
+			c.Users = []config.User{{Provider: "contoso", ID: "ada@contoso.example", Blocked: true}}
+			c.Providers[0].Claims.User = "email"
+		}, entratest.Request{User: "reader"}, `denied, 403 user_inactive: the user or service account is switched off.
+Why: the [[user]] with id "ada@contoso.example" has blocked = true.
+To change it: set blocked = false at that [[user]].
+` + strings.Replace(letIn, reader, "ada@contoso.example", 1)},
 		{"a service account that is switched off", func(c *config.Config) {
 			c.ServiceAccounts = []config.ServiceAccount{{Provider: "contoso", ObjectID: exportObject, ApplicationID: exportApp, Groups: []string{"Analysts"}}}
 		}, entratest.Request{Client: exportApp}, `denied, 403 user_inactive: the user or service account is switched off.
@@ -144,6 +169,21 @@ To change it: ` + strings.ReplaceAll(reason.MissingClaim.Mend(), "NAME", "contos
 			`denied, 401 claim_type: ` + reason.ClaimType.Sentence() + `.
 Why: claims.groups names the claim "groups", which is neither a string nor an array of strings.
 To change it: ` + strings.ReplaceAll(reason.ClaimType.Mend(), "NAME", "contoso") + `.`},
+		{"roles that are a number, and an address that is one too", func(c *config.Config) { c.Providers[0].Claims.Roles = "roles" },
+			entratest.Request{User: "reader", Claims: map[string]any{"roles": 7, "email": 7}},
+			`denied, 401 claim_type: ` + reason.ClaimType.Sentence() + `.
+Why: claims.roles names the claim "roles", which is neither a string nor an array of strings.
+To change it: ` + strings.ReplaceAll(reason.ClaimType.Mend(), "NAME", "contoso") + `.`},
+		{"a user claim that is a number", func(c *config.Config) { c.Providers[0].Claims.User = "employee" },
+			entratest.Request{User: "reader", Claims: map[string]any{"employee": 7}},
+			`denied, 401 claim_type: ` + reason.ClaimType.Sentence() + `.
+Why: claims.user names the claim "employee", which is no string.
+To change it: ` + strings.ReplaceAll(reason.ClaimType.Mend(), "NAME", "contoso") + `.`},
+		{"no calling application, and groups that are a number", nil,
+			entratest.Request{User: "reader", Claims: map[string]any{"azp": nil, "groups": 7}},
+			`denied, 401 missing_claim: ` + reason.MissingClaim.Sentence() + `.
+Why: wanted azp or appid, the calling application's ID, got no azp and no appid.
+To change it: ` + strings.ReplaceAll(reason.MissingClaim.Mend(), "NAME", "contoso") + `.`},
 		{"headers that are too large", func(c *config.Config) { c.Providers[0].UserPrefix = strings.Repeat("p", 17_000) },
 			entratest.Request{User: "reader"}, `denied, 403 header_size: ` + reason.HeaderSize.Sentence() + `.
 Why: the identity headers take 17171 bytes, 16384 at most are sent.
@@ -165,6 +205,14 @@ For example:
 # under [groups]
 ` + visitors + ` = ""
 `},
+		{"expired, and of a client that is not listed", nil,
+			entratest.Request{User: "reader", Client: exportApp, Issued: hourAgo, Lifetime: time.Minute},
+			`denied, 401 expired: the token has expired.
+Why: wanted exp not before 2027-01-15 07:59:00Z (now less clock_skew), got exp 2027-01-15 07:01:00Z, 59m0s ago.
+To change it: let the client get a new token; if it is new, look at this host's clock.
+After that: 403 client: the calling application is not allowed to call.
+Why: wanted one of client_application_ids of [provider.contoso]: ` + desktopApp + `, got the application ` + exportApp + `.
+To change it: if this application may call, add "` + exportApp + `" to client_application_ids under [provider.contoso].`},
 		{"a Graph token", nil, entratest.Request{User: "reader", Claims: map[string]any{"aud": "https://graph.microsoft.com"}},
 			`denied, 401 graph_token: the token is for Microsoft Graph, not for this API.
 Why: wanted a token for this API, got aud https://graph.microsoft.com.
@@ -302,6 +350,10 @@ func TestWordsForOddCases(t *testing.T) {
 	if got := j.applicationID(); got != "APPLICATION_ID" {
 		t.Errorf("applicationID %q", got)
 	}
+	j.provider = &provider{config: &config.Provider{ApplicationID: apiID}}
+	if got := j.applicationID(); got != apiID {
+		t.Errorf("applicationID %q, want that of the provider", got)
+	}
 	if got := orNone(strings.Split("a b c d e f g h i j k l m n", " ")); got != "a, b, c, d, e, f, g, h, i, j, k, l and 2 more" {
 		t.Errorf("orNone %q", got)
 	}
@@ -311,5 +363,25 @@ func TestWordsForOddCases(t *testing.T) {
 	got := nearWords("x", mapping.Near{What: "group", Name: "Ops", Value: "x", Difference: mapping.ByProvider})
 	if want := "\"x\" names the local group \"Ops\", but `providers` of that group leaves this provider out: add it there"; got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Before the signature holds nothing of the token is told but what the check itself has found.
+func TestAdviceWithoutClaimsIsTheChecksOwn(t *testing.T) {
+	j := judgement{snapshot: &Snapshot{config: &config.Config{Providers: make([]config.Provider, 1)}}}
+	long := strings.Repeat("x", 500)
+	short := strings.Repeat("x", 397) + "..." // 400 bytes
+	for _, c := range []struct {
+		failed reason.Check
+		want   string
+	}{
+		{reason.Check{Reason: reason.NoGroup}, "denied, 403 no_group: " + reason.NoGroup.Sentence() + ".\nTo change it: " + reason.NoGroup.Mend() + "."},
+		{reason.Check{Reason: reason.Key, Want: long, Got: long, Mend: "so"}, "denied, 401 key: " + reason.Key.Sentence() +
+			".\nWhy: wanted " + short + ", got " + short + ".\nTo change it: so."},
+	} {
+		var b strings.Builder
+		if j.tell(&b, "denied, ", c.failed); b.String() != c.want {
+			t.Errorf("got\n%s\nwant\n%s", b.String(), c.want)
+		}
 	}
 }

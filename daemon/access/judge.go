@@ -21,7 +21,7 @@ type judgement struct {
 	abandoned bool          // the client went away before the token's turn came
 	keyID     string        // unverified
 	provider  *provider     // nil until the unverified issuer picked it
-	claims    *token.Claims // nil until the signature holds
+	claims    *token.Claims // nil until the signature holds; else there is a provider
 	id        string        // of a user, without prefix; "" until known
 	identity  *Identity     // nil until mapped
 	headers   []Field
@@ -104,7 +104,7 @@ func (j *judgement) verify(ctx context.Context, raw string) bool {
 	if verdict.Reason != reason.None && !j.trace.GoesOn(verdict.Reason) {
 		return false
 	}
-	return j.claims != nil && j.provider != nil && !ended(j.trace)
+	return j.claims != nil && !ended(j.trace)
 }
 
 // ended reports whether a check failed after which none may follow.

@@ -150,6 +150,57 @@ func TestAKeptIdentityTakesNoTurn(t *testing.T) {
 	}
 }
 
+// A token of just the size that is looked at is kept like any other.
+func TestATokenOfTheLargestSizeIsKept(t *testing.T) {
+	f := newFixture(t, nil)
+	raw := ""
+	for filler := 23_000; len(raw) != token.MaxSize; filler += max(1, (token.MaxSize-len(raw))/2) {
+		raw = f.mint(entratest.Request{User: "reader", Claims: map[string]any{"filler": strings.Repeat("x", filler)}})
+		if len(raw) > token.MaxSize {
+			t.Fatalf("no filler gives %d bytes", token.MaxSize)
+		}
+	}
+	if d := f.decide(raw); !d.Allowed() || !f.keeps(raw) {
+		t.Errorf("%q, kept %v", d.Reason, f.keeps(raw))
+	}
+}
+
+// Each of these ends what is kept, whatever the others say.
+func TestAKeptIdentityHoldsWhileAllOfItDoes(t *testing.T) {
+	opened := keys.NewRing(keys.Options{}).Open(keys.Source{})
+	verified := time.Unix(1_800_000_000, 0)
+	end := verified.Add(time.Hour + time.Minute)
+	for _, c := range []struct {
+		story   string
+		now     time.Time
+		off     string // who is switched off
+		changes uint64
+		want    bool
+	}{
+		{"when it was verified", verified, "", 0, true},
+		{"before it was verified", verified.Add(-1), "", 0, false},
+		{"at exp and clock_skew", end, "", 0, true},
+		{"after exp and clock_skew", end.Add(1), "", 0, false},
+		{"other keys", verified, "", 1, false},
+		{"another user is switched off", verified, "grace", 0, true},
+		{"the user is switched off", verified, "ada", 0, false},
+		{"the user is switched off by object ID", verified, reader, 0, false},
+	} {
+		p := &provider{config: &config.Provider{ClockSkew: time.Minute}, keys: opened, off: map[string]struct{}{}}
+		if c.off != "" {
+			p.off[c.off] = struct{}{}
+		}
+		k := &keptIdentity{
+			identity: &Identity{Identity: mapping.Identity{ID: "ada"}, Expires: verified.Add(time.Hour)},
+			provider: p, objectID: strings.ToUpper(reader), changes: opened.Changes() + c.changes, verified: verified,
+		}
+		if got := k.holds(c.now); got != c.want {
+			t.Errorf("%s: holds %v, want %v", c.story, got, c.want)
+		}
+	}
+}
+
+// The bound is kept at every moment, and not only once something comes to look after it.
 func TestWhatIsKeptIsBoundedInBytes(t *testing.T) {
 	const bound = 64 << 10
 	k := newKept(bound)
@@ -162,7 +213,6 @@ func TestWhatIsKeptIsBoundedInBytes(t *testing.T) {
 			provider: p,
 		})
 	}
-	k.cache.Load().CleanUp()
 	size, weight := k.size()
 	if weight > bound {
 		t.Errorf("%d bytes, want %d at most", weight, bound)

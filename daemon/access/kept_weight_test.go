@@ -8,6 +8,7 @@ import (
 
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/entratest"
+	"github.com/claimd/claimd/mapping"
 )
 
 // A bound in bytes that counts others than those of the heap bounds nothing: what each kept identity is said to weigh is
@@ -66,6 +67,23 @@ func TestAKeptIdentityWeighsWhatItTakesOfTheHeap(t *testing.T) {
 			}
 			runtime.KeepAlive(raw)
 		})
+	}
+}
+
+// Every string counts in full, each name of a group or a role and each header with what it takes beside its bytes.
+func TestAWeightCountsEveryString(t *testing.T) {
+	k := &keptIdentity{
+		identity: &Identity{
+			Identity: mapping.Identity{
+				ID: strings.Repeat("i", 1), User: strings.Repeat("u", 20), Email: strings.Repeat("e", 300), FirstName: strings.Repeat("f", 4_000),
+				LastName: strings.Repeat("l", 50_000), Groups: make([]string, 3), Roles: make([]string, 2),
+			},
+			Scopes: strings.Repeat("s", 600_000),
+		},
+		headers: []Field{{"Remote-User", strings.Repeat("u", 7_000_000)}, {"Remote-Roles", ""}},
+	}
+	if got, want := k.weight(), uint32(7_654_321+640+5*16+2*32); got != want {
+		t.Errorf("%d bytes, want %d", got, want)
 	}
 }
 

@@ -14,11 +14,9 @@ const examples = 3
 // then what to declare.
 func (j *judgement) adviseNoGroup() advice {
 	var trace mapping.Trace
-	if _, err := j.mapIdentity(&trace); err != nil {
-		return advice{mend: j.usual(mappingReason(err))}
-	}
+	_, _ = j.mapIdentity(&trace) // it was mapped before, without an error
 	claim := string(j.provider.config.Claims.Groups)
-	unmatched := unmatchedGroups(trace.Steps)
+	unmatched := groupSteps(trace.Steps)
 	if len(unmatched) == 0 {
 		return j.adviseNoValues(claim)
 	}
@@ -62,15 +60,15 @@ func emptyWords(v mapping.Value) string {
 	return "empty"
 }
 
-// unmatchedGroups gives the steps of the groups claim that named no local group.
-func unmatchedGroups(steps []mapping.Step) []mapping.Step {
-	var unmatched []mapping.Step
+// groupSteps gives the steps of the groups claim. Whoever has no group has none by any of them.
+func groupSteps(steps []mapping.Step) []mapping.Step {
+	var groups []mapping.Step
 	for _, step := range steps {
-		if step.Source == mapping.FromGroups && len(step.Groups) == 0 {
-			unmatched = append(unmatched, step)
+		if step.Source == mapping.FromGroups {
+			groups = append(groups, step)
 		}
 	}
-	return unmatched
+	return groups
 }
 
 // nearest words the first near miss of a local group.

@@ -3,7 +3,6 @@ package access
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
@@ -33,7 +32,7 @@ func tomlKey(name string) string {
 // tomlString writes a TOML string that reads back as s: literal where that shows it best (CONTOSO\Team A), else basic,
 // with every character that does not show written as an escape.
 func tomlString(s string) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable) {
+	if !strings.ContainsFunc(s, unprintable) { // nor a byte that is no UTF-8
 		switch {
 		case !strings.ContainsAny(s, `\"`):
 			return `"` + s + `"`

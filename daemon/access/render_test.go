@@ -20,6 +20,7 @@ func TestHeaderValuesAreEncodedAndReadBack(t *testing.T) {
 		{`CONTOSO\Team A`, `CONTOSO\Team A`},
 		{"a,b", "a%2Cb"},
 		{"100%", "100%25"},
+		{"~ada!", "~ada!"},
 		{"%2C", "%252C"},
 		{" a b ", "%20a b%20"},
 		{"   ", "%20%20%20"},
