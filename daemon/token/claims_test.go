@@ -27,7 +27,7 @@ func TestValue(t *testing.T) {
 	absent, other := mapping.Value{}, mapping.Value{Kind: mapping.Other}
 	c := claimsOf(t, `{
 		"one":"Analysts","escaped":"CONTOSO\\Team A \u00e9\n","none":[],"two":["b","a, \"b\"\u0000"],"empty":"","null":null,
-		"number":1,"true":true,"object":{"a":"x"},"mixed":["a",1],"nulls":[null],"lists":[["a"]],
+		"eleven":["0","1","2","3","4","5","6","7","8","9","10"],"number":1,"true":true,"object":{"a":"x"},"mixed":["a",1],"nulls":[null],"lists":[["a"]],
 		"https://app.hoop.dev/groups":["g"],"extn.admin":"is_admin","":"nameless","a/b":"slash","m~n":"tilde","\u0067\u0072":"written with escapes",
 		"realm":{"roles":["r"],"deep":[{"name":"n"},"second"],"k/l":{"":"nameless within"},"esc\u0061ped":"e","null":null}
 	}`)
@@ -59,6 +59,7 @@ func TestValue(t *testing.T) {
 		{"a pointer to the empty name", "/", text("nameless")},
 		{"a pointer into a list", "/realm/deep/0/name", text("n")},
 		{"a pointer to the second element", "/realm/deep/1", text("second")},
+		{"a pointer with two digits", "/eleven/10", text("10")},
 		{"a pointer behind the list", "/realm/deep/2", absent},
 		{"a pointer to what comes after the last", "/realm/deep/-", absent},
 		{"a pointer with a leading zero", "/realm/deep/00", absent},
@@ -87,6 +88,16 @@ func TestALargeListKeepsEachValue(t *testing.T) {
 	c := claimsOf(t, `{"groups":["`+strings.Join(want, `" , "`)+`"]}`)
 	if got := c.Value("groups"); !reflect.DeepEqual(got.List, want) {
 		t.Errorf("want 200 values in order, got %v", got)
+	}
+}
+
+// Groups come by the hundred, so a list takes no allocation for each: its characters stand in one, its strings in another.
+func TestAListIsDecodedInTwoAllocations(t *testing.T) {
+	for _, n := range []int{1, 5, 200} {
+		c := claimsOf(t, `{"groups":["`+strings.Join(groupsOf(n), `","`)+`"]}`)
+		if got := testing.AllocsPerRun(20, func() { c.Value("groups") }); got != 2 {
+			t.Errorf("%d groups: want 2 allocations, got %v", n, got)
+		}
 	}
 }
 
@@ -132,12 +143,15 @@ func TestOverage(t *testing.T) {
 		{"A9 it names that claim, which a pointer reads", `{"_claim_names":{"my/groups":"src1"}}`, "/my~1groups/0", "", true},
 		{"A9 it names another claim", `{"_claim_names":{"wids":"src1"}}`, "groups", "roles", false},
 		{"A9 it names nothing", `{"_claim_names":{}}`, "groups", "roles", false},
+		{"A9 it names the empty name, and no groups are read", `{"_claim_names":{"":"src1"}}`, "", "roles", false},
+		{"A9 it names the empty name, and no roles are read", `{"_claim_names":{"":"src1"}}`, "groups", "", false},
 		{"A9 a member that is null is named too", `{"_claim_names":{"groups":null}}`, "groups", "", true},
 		{"A9 a null marker is absent", `{"_claim_names":null}`, "groups", "groups", false},
 		{"A9 a marker that is a list could name any", `{"_claim_names":["wids"]}`, "my", "", true},
 		{"A9 a marker that is a string could name any", `{"_claim_names":"x"}`, "", "roles", true},
 		{"A9 a marker of no known form, and nothing is read", `{"_claim_names":"x"}`, "", "", false},
 		{"A9 hasgroups", `{"hasgroups":true}`, "groups", "groups", true},
+		{"A9 hasgroups, and only groups are read from groups", `{"hasgroups":true}`, "groups", "roles", true},
 		{"A9 hasgroups false", `{"hasgroups":false}`, "groups", "groups", false},
 		{"A9 hasgroups null", `{"hasgroups":null}`, "groups", "groups", false},
 		{"A9 hasgroups as a string is not false", `{"hasgroups":"false"}`, "groups", "groups", true},

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
@@ -27,6 +28,10 @@ func TestExplainSaysWhatWasWantedAndWhatWasGot(t *testing.T) {
 		{"an opaque token", "a", reason.Check{Reason: reason.OpaqueToken, Want: jwt, Got: "a token that is no JWT"}},
 		{"a header member", header(`{"typ":"JWT","alg":"RS256","kid":"rsa","crit":[]}`), reason.Check{Reason: reason.Malformed,
 			Want: jwt, Got: "the header member crit, which is refused"}},
+		{"an alg that is no string", header(`{"typ":"JWT","alg":256,"kid":"rsa"}`), reason.Check{Reason: reason.Malformed,
+			Want: jwt, Got: "an alg that is no string"}},
+		{"an empty alg", header(`{"typ":"JWT","alg":"","kid":"rsa"}`), reason.Check{Reason: reason.Malformed,
+			Want: jwt, Got: "a header without alg"}},
 		{"an algorithm", header(`{"typ":"JWT","alg":"no\nne","kid":"rsa"}`), reason.Check{Reason: reason.Algorithm, Want: "RS256", Got: `"no\nne"`}},
 		{"no key id", header(`{"typ":"JWT","alg":"RS256"}`), reason.Check{Reason: reason.Key, Want: "a key id (kid) in the header", Got: "none",
 			Mend: "pass on the access token exactly as the provider issued it; Entra ID names the key in every token"}},
@@ -48,6 +53,8 @@ func TestExplainSaysWhatWasWantedAndWhatWasGot(t *testing.T) {
 				Mend: "the token is of a personal Microsoft account; let the client sign in at the tenant of the configuration, with an account of it"}},
 		{"nobody's issuer", contoso.user(claims{"iss": "https://" + otherTenant + "/x"}), reason.Check{Reason: reason.Issuer, Want: issuers,
 			Got: "https://" + otherTenant + "/x"}},
+		{"an issuer of no tenant", contoso.user(claims{"iss": "https://login.microsoftonline.com/common/v2.0"}), reason.Check{Reason: reason.Issuer,
+			Want: issuers, Got: "https://login.microsoftonline.com/common/v2.0"}},
 		{"no issuer", contoso.user(claims{"iss": nil}), reason.Check{Reason: reason.Issuer, Want: issuers, Got: "absent"}},
 		{"a tenant that is a list", contoso.user(claims{"tid": []int{1}}), reason.Check{Reason: reason.Tenant, Want: "tid " + tenantID, Got: "tid [1]"}},
 		{"a version", contoso.user(claims{"ver": "1.0"}), reason.Check{Reason: reason.Version,
@@ -66,6 +73,14 @@ func TestExplainSaysWhatWasWantedAndWhatWasGot(t *testing.T) {
 		{"several audiences", contoso.user(claims{"aud": []string{apiID, otherAPI}}), reason.Check{Reason: reason.Audience,
 			Want: apiID + " (application_id of [provider.contoso])", Got: `["` + apiID + `","` + otherAPI + `"]`,
 			Mend: "the token names no single audience; " + scopeMend}},
+		{"an empty audience", contoso.user(claims{"aud": ""}), reason.Check{Reason: reason.Audience,
+			Want: apiID + " (application_id of [provider.contoso])", Got: `""`, Mend: "the token names no single audience; " + scopeMend}},
+		{"an empty audience in a list", contoso.user(claims{"aud": []string{""}}), reason.Check{Reason: reason.Audience,
+			Want: apiID + " (application_id of [provider.contoso])", Got: `[""]`, Mend: "the token names no single audience; " + scopeMend}},
+		{"an audience of one letter", contoso.user(claims{"aud": "x"}), reason.Check{Reason: reason.Audience,
+			Want: apiID + " (application_id of [provider.contoso])", Got: "x"}},
+		{"an audience of one letter in a list", contoso.user(claims{"aud": []string{"x"}}), reason.Check{Reason: reason.Audience,
+			Want: apiID + " (application_id of [provider.contoso])", Got: `["x"]`}},
 		{"an address in a v2.0 token", contoso.user(claims{"aud": "https://management.azure.com"}), reason.Check{Reason: reason.Audience,
 			Want: apiID + " (application_id of [provider.contoso])", Got: "https://management.azure.com"}},
 		{"a v1.0 token by another URI, because requestedAccessTokenVersion is null", contoso.user(contoso.v1(claims{"aud": "https://x.example"})),
@@ -107,12 +122,50 @@ func TestExplainSaysWhatWasWantedAndWhatWasGot(t *testing.T) {
 	}
 }
 
+func TestNothingIsExplainedToNobody(t *testing.T) {
+	r := &run{}
+	goesOn := r.fail(reason.Expired, func(*run) reason.Check {
+		t.Error("want no explanation without a trace, got one")
+		return reason.Check{}
+	})
+	if goesOn || r.verdict.Reason != reason.Expired {
+		t.Errorf("want the checks to end with expired, got %q (%v)", r.verdict.Reason, goesOn)
+	}
+}
+
 func TestExplainWithSeveralProvidersGuessesNoScope(t *testing.T) {
 	v := NewVerifier([]Provider{contoso.provider(nil), contoso.provider(func(p *Provider) { p.ApplicationID = otherAPI })})
 	var trace reason.Trace
 	v.Verify(t.Context(), contoso.user(claims{"aud": graphID}), now, &trace)
 	if got, _ := trace.First(); got.Mend != "" {
 		t.Errorf("want no sentence of its own, got %q", got.Mend)
+	}
+}
+
+// Another provider's algorithms are no help to who brings a token of this one.
+func TestExplainNamesTheAlgorithmsOfTheTokensOwnProvider(t *testing.T) {
+	other := contoso.provider(func(p *Provider) { p.Name, p.ApplicationID, p.Algorithms = "other", otherAPI, everyAlgorithm })
+	signed, r, s := contoso.signES(`{"typ":"JWT","alg":"ES256","kid":"ec"}`, contoso.userClaims(nil).json())
+	var trace reason.Trace
+	NewVerifier([]Provider{contoso.provider(nil), other}).Verify(t.Context(), join(signed, append(r, s...)), now, &trace)
+	want := reason.Check{Name: "algorithm", Reason: reason.Algorithm, Want: "RS256", Got: "ES256"}
+	if got, _ := trace.First(); got != want {
+		t.Errorf("\nwant %+v\ngot  %+v", want, got)
+	}
+}
+
+// The issuers of a provider whose documents were never fetched are not known, and nothing stands in their place.
+func TestExplainNamesTheIssuersThatAreKnown(t *testing.T) {
+	cold := contoso.provider(func(p *Provider) {
+		p.Name = "cold"
+		p.Keys = contoso.ring.Open(keys.Source{Name: "cold", Authority: contoso.URL() + "/cold", Tenant: tenantID, ApplicationID: apiID})
+	})
+	var trace reason.Trace
+	v := NewVerifier([]Provider{cold, contoso.provider(nil)})
+	v.Verify(t.Context(), contoso.user(claims{"iss": "x", "tid": otherTenant}), now, &trace)
+	want := reason.Check{Name: "issuer", Reason: reason.Issuer, Want: contoso.Issuer(2) + " or " + contoso.Issuer(1), Got: "x"}
+	if got, _ := trace.First(); got != want {
+		t.Errorf("\nwant %+v\ngot  %+v", want, got)
 	}
 }
 
@@ -183,6 +236,7 @@ func TestWhatATokenSaysIsShownOnOneLine(t *testing.T) {
 		{"plain é", "plain é"},
 		{"a\x1b[31mb\n", `"a\x1b[31mb\n"`},
 		{"left\u202eright", `"left\u202eright"`},
+		{strings.Repeat("x", 200), strings.Repeat("x", 200)},
 		{strings.Repeat("x", 201), strings.Repeat("x", 200) + " ..."},
 		{strings.Repeat("x", 199) + "éé", strings.Repeat("x", 199) + " ..."},
 	} {

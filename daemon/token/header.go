@@ -53,7 +53,7 @@ func (h *header) member(name, value []byte) (problem string) {
 	switch known := string(headerNames[index]); known {
 	case "alg":
 		text, ok := stringOf(value)
-		if !ok || len(text) == 0 {
+		if !ok {
 			return "an alg that is no string"
 		}
 		h.algorithm = string(text)

@@ -96,8 +96,8 @@ func (c *Claims) readCaller() bool {
 		c.Caller, c.Scopes = Delegated, string(scp)
 		return true
 	}
-	oid, isText := stringOf(c.raw("oid"))
-	if typed && string(idtyp) == "app" || !typed && isText && len(oid) > 0 && string(oid) == c.Subject {
+	oid, _ := stringOf(c.raw("oid"))
+	if string(idtyp) == "app" || !typed && len(oid) > 0 && string(oid) == c.Subject {
 		c.Caller = AppOnly
 		return true
 	}
@@ -110,7 +110,7 @@ func (c *Claims) readObjectID() (why reason.Reason, problem string) {
 	text, isText := stringOf(c.raw("oid"))
 	id, isGUID := entra.GUID(string(text))
 	switch {
-	case isText && isGUID:
+	case isGUID: // what is no string is none
 		c.ObjectID = id
 	case c.Caller != AppOnly:
 	case !c.Has("oid") || isText && len(text) == 0:

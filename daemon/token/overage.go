@@ -4,13 +4,11 @@ package token
 // (names as in the configuration) is read from what is left out. The marker wins over any value that is there.
 //
 // Entra ID leaves out a list that grew too long, names it in _claim_names (learn.microsoft.com/entra/identity-platform/
-// access-token-claims-reference, groups overage claim), or sets hasgroups in the implicit flow. A group claim that a
-// policy renamed is still named groups there. A marker whose form is not the documented one could mean any list, so it
-// means those that are read.
+// access-token-claims-reference, groups overage claim), or sets hasgroups in the implicit flow. A marker whose form is
+// not the documented one could mean any list, so it means those that are read.
 func (c *Claims) Overage(groupsClaim, rolesClaim string) bool {
 	groups, roles := topLevel(groupsClaim), topLevel(rolesClaim)
-	readsGroups := groups == "groups" || roles == "groups"
-	if c.Has("hasgroups") && string(c.raw("hasgroups")) != "false" && readsGroups {
+	if c.Has("hasgroups") && string(c.raw("hasgroups")) != "false" && (groups == "groups" || roles == "groups") {
 		return true
 	}
 	if !c.Has("_claim_names") {
@@ -20,7 +18,5 @@ func (c *Claims) Overage(groupsClaim, rolesClaim string) bool {
 	if names[0] != '{' {
 		return groups != "" || roles != ""
 	}
-	return readsGroups && step(names, "groups") != nil ||
-		groups != "" && step(names, groups) != nil ||
-		roles != "" && step(names, roles) != nil
+	return groups != "" && step(names, groups) != nil || roles != "" && step(names, roles) != nil
 }

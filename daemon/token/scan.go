@@ -260,8 +260,8 @@ func (c *cursor) escape() bool {
 		if !c.skip('\\') || !c.skip('u') {
 			return false
 		}
-		unit, ok = c.unit()
-		return ok && 0xDC00 <= unit && unit <= 0xDFFF
+		unit, _ = c.unit() // no unit is 0, which is no half
+		return 0xDC00 <= unit && unit <= 0xDFFF
 	}
 	return false
 }

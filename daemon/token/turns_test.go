@@ -2,7 +2,9 @@ package token
 
 import (
 	"context"
+	"runtime"
 	"testing"
+	"testing/synctest"
 
 	"github.com/claimd/claimd/daemon/reason"
 )
@@ -31,5 +33,34 @@ func TestSignaturesTakeTurns(t *testing.T) {
 	}
 	if len(v.turns) != 0 {
 		t.Errorf("%d turns taken, want none", len(v.turns))
+	}
+}
+
+func TestATurnIsWaitedForUntilOneIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		house := newTurns()
+		for range cap(house) {
+			if !house.take(t.Context()) {
+				t.Fatal("a free turn was not given")
+			}
+		}
+		var taken bool
+		go func() { taken = house.take(t.Context()) }()
+		synctest.Wait()
+		if taken {
+			t.Fatal("a turn was given that nobody gave back")
+		}
+		house.give()
+		synctest.Wait()
+		if !taken {
+			t.Error("a turn that was given back was not given to who waits")
+		}
+	})
+}
+
+func TestThereAreTwoTurnsForEachProcessor(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	if got := cap(newTurns()); got != 6 || runtime.GOMAXPROCS(0) != 3 {
+		t.Errorf("want 6 turns for 3 processors, got %d for %d", got, runtime.GOMAXPROCS(0))
 	}
 }

@@ -13,7 +13,7 @@ type unverifiedClaims struct {
 // false where the payload is no JSON object within the limits, or holds one of the four twice or in another case.
 func scan(unverifiedPayload []byte) (u unverifiedClaims, ok bool) {
 	into := [...]*[]byte{&u.iss, &u.aud, &u.tid, &u.ver} // as scannedNames
-	buffer := make([]byte, 0, longestName)
+	buffer := make([]byte, longestName)
 	ok = eachMember(unverifiedPayload, payloadLimits, func(name, value []byte) bool {
 		if len(name) > longestName {
 			return true

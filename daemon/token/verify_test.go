@@ -123,61 +123,16 @@ func TestA2TheIssuerAndThenTheAudiencePickTheProvider(t *testing.T) {
 	}
 }
 
-// The issuers of a provider with an authority of its own stand in documents. At a cold start nobody has fetched them,
-// so the first token has to bring that about.
-func TestAColdStartHealsWithTheFirstToken(t *testing.T) {
-	server, err := entratest.Start(contoso.Directory())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	cold := newTenant(t, server)
-	published := contoso.published()
-	rewrite := func(what string, body []byte) []byte {
-		if strings.HasSuffix(what, "keys") {
-			return published
+// One application URI may stand under two providers of a tenant. The order of the configuration decides, so that it is
+// always the same one.
+func TestOfTwoProvidersThatFitTheFirstIsPicked(t *testing.T) {
+	first := contoso.provider(nil)
+	second := contoso.provider(func(p *Provider) { p.Name, p.ApplicationID = "second", otherAPI })
+	raw := contoso.user(contoso.v1(claims{"aud": apiURI}))
+	for _, both := range [][]Provider{{first, second}, {second, first}} {
+		if verdict := wantReason(t, NewVerifier(both), raw, reason.None); verdict.Provider != both[0].Name {
+			t.Errorf("provider: want %q, got %q", both[0].Name, verdict.Provider)
 		}
-		return body
-	}
-
-	server.SetFaults(entratest.Faults{Status: 503})
-	v := cold.verifier(nil)
-	var trace reason.Trace
-	if verdict := v.Verify(t.Context(), cold.user(nil), now, &trace); verdict.Reason != reason.KeysUnavailable {
-		t.Fatalf("the tenant is down: want keys_unavailable, got %q", verdict.Reason)
-	}
-	want := "the documents of [provider.contoso], which name the issuer"
-	if check, _ := trace.First(); check.Want != want {
-		t.Errorf("want %q, got %q", want, check.Want)
-	}
-	if verdict := v.verify(t, cold.user(claims{"iss": ""})); verdict.Provider != "" {
-		t.Errorf("an issuer that is not known yet is not the empty one: want no provider, got %q", verdict.Provider)
-	}
-	for _, stranger := range []struct {
-		name string
-		raw  string
-	}{
-		{"of another tenant", cold.user(claims{"tid": otherTenant})},
-		{"without a tenant", cold.user(claims{"tid": nil})},
-	} {
-		asked := server.Requests("v2 document") + server.Requests("v1 document")
-		if verdict := v.verify(t, stranger.raw); verdict.Reason != reason.Issuer {
-			t.Errorf("a token %s cannot be this provider's: want issuer, got %q", stranger.name, verdict.Reason)
-		}
-		if again := server.Requests("v2 document") + server.Requests("v1 document"); again != asked {
-			t.Errorf("a token %s: want no fetch, got %d", stranger.name, again-asked)
-		}
-	}
-
-	server.SetFaults(entratest.Faults{Rewrite: rewrite})
-	if verdict := v.verify(t, cold.user(nil)); verdict.Reason != reason.None {
-		t.Errorf("the tenant is back: want the token verified, got %q", verdict.Reason)
-	}
-	if verdict := v.verify(t, cold.user(cold.v1(nil))); verdict.Reason != reason.None {
-		t.Errorf("a v1.0 token after it: want it verified, got %q", verdict.Reason)
-	}
-	if verdict := v.verify(t, cold.user(claims{"iss": "https://sts.windows.net/" + tenantID + "/"})); verdict.Reason != reason.Issuer {
-		t.Errorf("another issuer after it: want issuer, got %q", verdict.Reason)
 	}
 }
 
