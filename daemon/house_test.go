@@ -29,20 +29,21 @@ var owners = map[string]struct {
 	packages []string
 	why      string
 }{
-	"github.com/BurntSushi/toml":         {[]string{"daemon/config", "daemon/entratest"}, "the configuration's format; the fake tenant's file has it too"},
-	"github.com/MicahParks/keyfunc/v3":   {[]string{"daemon/keys"}, "JWK to public key"},
-	"github.com/golang-jwt/jwt/v5":       {[]string{"daemon/keys", "daemon/token", "daemon/entratest"}, "signatures"},
-	"github.com/go-json-experiment/json": {[]string{"daemon/keys", "daemon/token"}, "strict JSON: no duplicates, no bad UTF-8"},
-	"github.com/maypok86/otter/v2":       {[]string{"daemon/access"}, "verified identities, bounded in bytes"},
-	"github.com/fsnotify/fsnotify":       {[]string{"daemon"}, "the reload loop's alarm clock"},
-	"github.com/coreos/go-systemd/v22":   {[]string{"daemon"}, "the talk with systemd"},
-	"github.com/spf13/cobra":             {[]string{"cmd/claimd", "cmd/claimctl", "cmd/fakeentra"}, "commands and flags"},
-	"golang.org/x/text":                  {[]string{"daemon/config"}, "Unicode normal forms, for hints"},
-	"golang.org/x/sys":                   {nil, "peer credentials, terminals: whoever speaks to the kernel"},
-	"golang.org/x/net":                   {[]string{"daemon/config"}, "what is a valid header name"},
-	"golang.org/x/sync":                  {nil, "semaphores and single flights"},
-	"golang.org/x/time":                  {[]string{"daemon/keys"}, "the limit on fetches"},
-	"go.uber.org/zap":                    {nil, "the log is everyone's but mapping's, reason's and entra's"},
+	"github.com/BurntSushi/toml":          {[]string{"daemon/config", "daemon/entratest"}, "the configuration's format; the fake tenant's file has it too"},
+	"github.com/MicahParks/keyfunc/v3":    {[]string{"daemon/keys"}, "JWK to public key"},
+	"github.com/golang-jwt/jwt/v5":        {[]string{"daemon/keys", "daemon/token", "daemon/entratest"}, "signatures"},
+	"github.com/go-json-experiment/json":  {[]string{"daemon/keys", "daemon/token"}, "strict JSON: no duplicates, no bad UTF-8"},
+	"github.com/maypok86/otter/v2":        {[]string{"daemon/access"}, "verified identities, bounded in bytes"},
+	"github.com/fsnotify/fsnotify":        {[]string{"daemon"}, "the reload loop's alarm clock"},
+	"github.com/coreos/go-systemd/v22":    {[]string{"daemon"}, "the talk with systemd"},
+	"github.com/spf13/cobra":              {[]string{"cmd/claimd", "cmd/claimctl", "cmd/fakeentra"}, "commands and flags"},
+	"github.com/prometheus/client_golang": {[]string{"daemon/metrics"}, "the format that metrics are scraped in"},
+	"golang.org/x/text":                   {[]string{"daemon/config"}, "Unicode normal forms, for hints"},
+	"golang.org/x/sys":                    {nil, "peer credentials, terminals: whoever speaks to the kernel"},
+	"golang.org/x/net":                    {[]string{"daemon/config"}, "what is a valid header name"},
+	"golang.org/x/sync":                   {nil, "semaphores and single flights"},
+	"golang.org/x/time":                   {[]string{"daemon/keys"}, "the limit on fetches"},
+	"go.uber.org/zap":                     {nil, "the log is everyone's but mapping's, reason's and entra's"},
 }
 
 // pure packages import the standard library only, and none of these of it.

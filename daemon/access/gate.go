@@ -29,6 +29,7 @@ type Options struct {
 // Gate judges requests on the Snapshot of the moment. All methods may be called at once.
 type Gate struct {
 	snapshot atomic.Pointer[Snapshot]
+	retired  atomic.Bool
 	keeps    uint64 // bytes
 	now      func() time.Time
 	ids      ids
@@ -67,6 +68,15 @@ func (g *Gate) Swap(snapshot *Snapshot) {
 // Snapshot gives the Snapshot of the moment.
 func (g *Gate) Snapshot() *Snapshot { return g.snapshot.Load() }
 
+// Ready reports whether the Snapshot of the moment can judge requests, and the Gate is not retired.
+func (g *Gate) Ready() bool {
+	s := g.snapshot.Load()
+	return s != nil && s.Ready() && !g.retired.Load()
+}
+
+// Retire has Ready say no from now on, so that who asks for it sends requests elsewhere. Those that come are judged.
+func (g *Gate) Retire() { g.retired.Store(true) }
+
 // Denials are the last 1,000 refusals.
 func (g *Gate) Denials() *Denials { return g.denials }
 
@@ -87,6 +97,7 @@ func (g *Gate) Decide(ctx context.Context, request Request) (decision Decision) 
 	if j.reason == reason.None && !g.judge(ctx, &j, &decision, raw) {
 		return decision
 	}
+	g.counts.observe(g.now().Sub(j.now), j.kept)
 	if j.reason != reason.None {
 		g.deny(&j, &decision, spoofed)
 		return decision
@@ -120,7 +131,7 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 	if keeps {
 		key = keyOf(raw)
 		if known := j.snapshot.kept.find(key, j.now); known != nil {
-			decision.Identity, decision.Headers = known.identity, known.headers
+			decision.Identity, decision.Headers, j.kept = known.identity, known.headers, true
 			return true
 		}
 	}

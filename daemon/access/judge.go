@@ -19,6 +19,7 @@ type judgement struct {
 
 	reason    reason.Reason // the first failure
 	abandoned bool          // the client went away before the token's turn came
+	kept      bool          // what is known of the token from before answered
 	keyID     string        // unverified
 	provider  *provider     // nil until the unverified issuer picked it
 	claims    *token.Claims // nil until the signature holds; else there is a provider

@@ -3,6 +3,7 @@ package access
 import (
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/claimd/claimd/daemon/reason"
 )
@@ -16,6 +17,9 @@ type Stats struct {
 	KeptBytes uint64            `json:"kept_bytes"`
 	KeptLimit uint64            `json:"kept_limit"` // of KeptBytes
 	Panics    uint64            `json:"panics"`     // requests that were answered 500 because judging them broke
+
+	KeptLatency     Latency `json:"kept_latency"`     // of requests whose verified identity was kept
+	VerifiedLatency Latency `json:"verified_latency"` // of all others, refusals too
 }
 
 // counts are the counters behind Stats.
@@ -24,6 +28,16 @@ type counts struct {
 	denied    [math.MaxUint8 + 1]atomic.Uint64 // by reason
 	unmatched atomic.Uint64
 	panics    atomic.Uint64
+	kept      latency
+	verified  latency
+}
+
+func (c *counts) observe(took time.Duration, kept bool) {
+	if kept {
+		c.kept.observe(took)
+		return
+	}
+	c.verified.observe(took)
 }
 
 // Stats counts since the Gate was made.
@@ -34,6 +48,9 @@ func (g *Gate) Stats() Stats {
 		Unmatched: g.counts.unmatched.Load(),
 		KeptLimit: g.keeps,
 		Panics:    g.counts.panics.Load(),
+
+		KeptLatency:     g.counts.kept.read(),
+		VerifiedLatency: g.counts.verified.read(),
 	}
 	for _, r := range reason.All() {
 		if n := g.counts.denied[r].Load(); n > 0 {

@@ -67,6 +67,7 @@ type Status struct {
 	Groups      int           `json:"groups"` // how many local groups are declared
 	Roles       int           `json:"roles"`
 	LastRefused *RefusedLoad  `json:"last_refused,omitempty"` // nil once a later reload was good
+	Reloads     Reloads       `json:"reloads"`
 	Providers   []keys.Status `json:"providers"`
 	Listeners   []Listener    `json:"listeners"`
 	Counts      access.Stats  `json:"counts"`
@@ -81,6 +82,12 @@ type Process struct {
 	OpenFiles   int    `json:"open_files"`   // files and connections; -1: cannot be counted
 }
 
+// Reloads counts what came of changed files since the start.
+type Reloads struct {
+	Taken   uint64 `json:"taken"`
+	Refused uint64 `json:"refused"`
+}
+
 // RefusedLoad is a reload that was refused and not mended since.
 type RefusedLoad struct {
 	At      time.Time     `json:"at"`
@@ -90,6 +97,6 @@ type RefusedLoad struct {
 
 // Listener is one address that the daemon answers on.
 type Listener struct {
-	Door    string `json:"door"` // "server" or "proxy"
+	Door    string `json:"door"` // "server", "proxy" or "metrics"
 	Address string `json:"address"`
 }

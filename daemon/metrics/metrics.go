@@ -1,0 +1,142 @@
+// Package metrics shows what the daemon counts, in the text format of Prometheus.
+//
+// It reads admin.Status at each scrape and keeps nothing itself, so metrics and claimctl status never differ. Every label
+// has a fixed set of values, or those that the configuration names: nothing that a request brings becomes a label.
+package metrics
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/claimd/claimd/daemon/access"
+	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/reason"
+)
+
+// Handler answers GET /metrics. status may be called at any time.
+func Handler(status func() admin.Status) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collector{status: status, now: time.Now},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	answer := promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/metrics" || r.Method != http.MethodGet {
+			http.Error(w, "want GET /metrics", http.StatusNotFound)
+			return
+		}
+		answer.ServeHTTP(w, r)
+	})
+}
+
+// What is shown. Names and units follow prometheus.io/docs/practices/naming.
+var (
+	requests       = describe("requests_total", "Requests judged, by verdict (allowed, denied, broken) and by the reason of a refusal.", "verdict", "reason")
+	duration       = describe("decision_duration_seconds", "Time that a decision took: kept for a token whose verified identity was kept, verified for every other.", "identity")
+	unmatched      = describe("unmatched_values_total", "Claim values that named no local group or role.")
+	keptIdentities = describe("kept_identities", "Verified identities that are kept between requests.")
+	enabled        = describe("enabled", "1 where the configuration lets requests in at all.")
+	isReady        = describe("ready", "1 where requests can be judged: enabled, and at least one provider has live keys.")
+	keysLive       = describe("keys_live", "1 where the provider has signing keys that are not dead.", "provider")
+	keysUsable     = describe("keys", "Usable signing keys of a key set.", "provider", "version")
+	keysAge        = describe("keys_age_seconds", "Time since the last good fetch of a key set; none before the first.", "provider", "version")
+	keysFailing    = describe("keys_fetch_failing", "1 where the last attempt to fetch a key set failed.", "provider", "version")
+	generation     = describe("config_generation", "Number of the configuration that serves, from 1 at each start.")
+	loaded         = describe("config_loaded_timestamp_seconds", "When the configuration that serves was taken up.")
+	configInfo     = describe("config_info", "1, with the hash of the configuration that serves.", "hash")
+	reloadGood     = describe("config_last_reload_successful", "0 where the files on disk were refused and an older configuration serves.")
+	reloads        = describe("config_reloads_total", "Reloads of changed files since the start, by result (taken, refused).", "result")
+	buildInfo      = describe("build_info", "1, with the version of claimd.", "version")
+	started        = describe("start_timestamp_seconds", "When claimd was started.")
+)
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("claimd_"+name, help, labels, nil)
+}
+
+// collector makes the metrics anew at each scrape.
+type collector struct {
+	status func() admin.Status
+	now    func() time.Time
+}
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{requests, duration, unmatched, keptIdentities, enabled, isReady, keysLive, keysUsable,
+		keysAge, keysFailing, generation, loaded, configInfo, reloadGood, reloads, buildInfo, started} {
+		to <- desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	s := c.status()
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	counter := func(desc *prometheus.Desc, value uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), labels...)
+	}
+	counter(requests, s.Counts.Allowed, "allowed", "")
+	for _, r := range reason.All() { // those that never came too: a rate needs a first value
+		counter(requests, s.Counts.Denied[r.String()], "denied", r.String())
+	}
+	counter(requests, s.Counts.Panics, "broken", "")
+	to <- histogram(s.Counts.KeptLatency, "kept")
+	to <- histogram(s.Counts.VerifiedLatency, "verified")
+	counter(unmatched, s.Counts.Unmatched)
+	gauge(keptIdentities, float64(s.Counts.Kept))
+	gauge(enabled, truth(s.Enabled))
+	gauge(isReady, truth(s.Ready))
+	c.keys(s, gauge)
+	gauge(generation, float64(s.Generation))
+	gauge(loaded, seconds(s.LoadedAt))
+	gauge(configInfo, 1, s.Hash)
+	gauge(reloadGood, truth(s.LastRefused == nil))
+	counter(reloads, s.Reloads.Taken, "taken")
+	counter(reloads, s.Reloads.Refused, "refused")
+	gauge(buildInfo, 1, s.Version)
+	gauge(started, seconds(s.StartedAt))
+}
+
+func (c collector) keys(s admin.Status, gauge func(*prometheus.Desc, float64, ...string)) {
+	for _, provider := range s.Providers {
+		gauge(keysLive, truth(provider.Live), provider.Provider)
+		for _, document := range provider.Documents {
+			usable := 0
+			for _, key := range document.Keys {
+				if key.Ignored == "" {
+					usable++
+				}
+			}
+			gauge(keysUsable, float64(usable), provider.Provider, document.Version)
+			gauge(keysFailing, truth(document.Error != ""), provider.Provider, document.Version)
+			if !document.FetchedAt.IsZero() {
+				gauge(keysAge, c.now().Sub(document.FetchedAt).Seconds(), provider.Provider, document.Version)
+			}
+		}
+	}
+}
+
+func histogram(l access.Latency, identity string) prometheus.Metric {
+	buckets := make(map[float64]uint64, len(l.Buckets))
+	for _, bucket := range l.Buckets {
+		buckets[bucket.Seconds] = bucket.Count
+	}
+	return prometheus.MustNewConstHistogram(duration, l.Count, l.Seconds, buckets, identity)
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

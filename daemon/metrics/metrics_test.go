@@ -1,0 +1,124 @@
+package metrics
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/claimd/claimd/daemon/access"
+	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/reason"
+)
+
+func exampleStatus() admin.Status {
+	now := time.Now()
+	return admin.Status{
+		Version: "1.2.3", StartedAt: time.UnixMilli(1_700_000_000_500), Enabled: true, Ready: true, Generation: 7,
+		LoadedAt: time.Unix(1_700_000_100, 0), Hash: "abc", Reloads: admin.Reloads{Taken: 6, Refused: 2},
+		LastRefused: &admin.RefusedLoad{},
+		Providers: []keys.Status{{
+			Provider: "contoso", Live: true, Documents: []keys.DocumentStatus{
+				{Version: "1.0", Error: "no route to host"},
+				{Version: "2.0", FetchedAt: now.Add(-time.Minute), Keys: []keys.KeyStatus{{ID: "a"}, {ID: "b", Ignored: "use is enc"}}},
+			},
+		}},
+		Counts: access.Stats{
+			Allowed: 10, Denied: map[string]uint64{"no_group": 3}, Unmatched: 4, Kept: 5, Panics: 1,
+			KeptLatency:     access.Latency{Buckets: []access.Bucket{{Seconds: 0.000005, Count: 6}, {Seconds: 1, Count: 7}}, Count: 8, Seconds: 2.5},
+			VerifiedLatency: access.Latency{Count: 2, Seconds: 0.5},
+		},
+	}
+}
+
+func scrape(t *testing.T, method, path string, status admin.Status) (int, string) {
+	t.Helper()
+	server := httptest.NewServer(Handler(func() admin.Status { return status }))
+	defer server.Close()
+	request, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+func TestAScrapeShowsTheStatus(t *testing.T) {
+	code, text := scrape(t, http.MethodGet, "/metrics", exampleStatus())
+	if code != http.StatusOK {
+		t.Fatalf("%d %s", code, text)
+	}
+	for _, want := range []string{
+		`claimd_requests_total{reason="",verdict="allowed"} 10`,
+		`claimd_requests_total{reason="",verdict="broken"} 1`,
+		`claimd_requests_total{reason="no_group",verdict="denied"} 3`,
+		`claimd_requests_total{reason="expired",verdict="denied"} 0`,
+		`claimd_decision_duration_seconds_bucket{identity="kept",le="5e-06"} 6`,
+		`claimd_decision_duration_seconds_bucket{identity="kept",le="1"} 7`,
+		`claimd_decision_duration_seconds_bucket{identity="kept",le="+Inf"} 8`,
+		`claimd_decision_duration_seconds_sum{identity="kept"} 2.5`,
+		`claimd_decision_duration_seconds_count{identity="verified"} 2`,
+		`claimd_unmatched_values_total 4`,
+		`claimd_kept_identities 5`,
+		`claimd_enabled 1`,
+		`claimd_ready 1`,
+		`claimd_keys_live{provider="contoso"} 1`,
+		`claimd_keys{provider="contoso",version="1.0"} 0`,
+		`claimd_keys{provider="contoso",version="2.0"} 1`,
+		`claimd_keys_fetch_failing{provider="contoso",version="1.0"} 1`,
+		`claimd_keys_fetch_failing{provider="contoso",version="2.0"} 0`,
+		`claimd_config_generation 7`,
+		`claimd_config_loaded_timestamp_seconds 1.7000001e+09`,
+		`claimd_config_info{hash="abc"} 1`,
+		`claimd_config_last_reload_successful 0`,
+		`claimd_config_reloads_total{result="taken"} 6`,
+		`claimd_config_reloads_total{result="refused"} 2`,
+		`claimd_build_info{version="1.2.3"} 1`,
+		`claimd_start_timestamp_seconds 1.7000000005e+09`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("want the line %s", want)
+		}
+	}
+	if got := strings.Count(text, "\nclaimd_requests_total{"); got != len(reason.All())+2 {
+		t.Errorf("%d series of requests, want one for each reason and two: the set of labels is fixed", got)
+	}
+	if age := series(text, `claimd_keys_age_seconds{provider="contoso",version="2.0"} `); !strings.HasPrefix(age, "60.") {
+		t.Errorf("the key set is %s s old, want 60", age)
+	}
+	if strings.Contains(text, `claimd_keys_age_seconds{provider="contoso",version="1.0"}`) {
+		t.Error("a key set that was never fetched has no age")
+	}
+	if !strings.Contains(text, "\nprocess_resident_memory_bytes ") || !strings.Contains(text, "\ngo_goroutines ") {
+		t.Error("want what Go and the process tell too")
+	}
+}
+
+func series(text, name string) string {
+	_, rest, _ := strings.Cut(text, name)
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}
+
+// Nothing but a scrape is answered at this door: it must be of no other use.
+func TestOnlyMetricsAreAnswered(t *testing.T) {
+	for _, request := range []struct{ method, path string }{
+		{http.MethodGet, "/"}, {http.MethodGet, "/auth"}, {http.MethodGet, "/debug/vars"}, {http.MethodGet, "/debug/pprof/"},
+		{http.MethodPost, "/metrics"}, {http.MethodGet, "/metrics/"},
+	} {
+		if code, text := scrape(t, request.method, request.path, admin.Status{}); code != http.StatusNotFound || text != "want GET /metrics\n" {
+			t.Errorf("%s %s: %d %s", request.method, request.path, code, text)
+		}
+	}
+}
