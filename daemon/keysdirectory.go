@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,14 +17,18 @@ import (
 //
 // Whoever can write there can make up keys that claimd would trust after a restart: so nobody else may.
 func keysDirectory(state string) (string, error) {
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return "", err
+	if err := config.MakeDirectory(state, 0o700); err != nil {
+		return "", fmt.Errorf("%w\n  hint: make it for claimd's user, or set directory under [state]", err)
 	}
 	if err := config.TrustedDirectory(state); err != nil {
 		return "", err
 	}
 	if err := unix.Access(state, unix.W_OK|unix.X_OK); err != nil {
-		return "", &fs.PathError{Op: "write to", Path: state, Err: err}
+		err = &fs.PathError{Op: "write to", Path: state, Err: err}
+		if errors.Is(err, fs.ErrPermission) {
+			return "", fmt.Errorf("%w\n  hint: chown %d %s", err, os.Geteuid(), state)
+		}
+		return "", fmt.Errorf("%w\n  hint: set directory under [state] to one that can be written", err)
 	}
 	return filepath.Join(state, "keys"), nil
 }

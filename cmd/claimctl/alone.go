@@ -18,10 +18,14 @@ import (
 // explainAlone judges the token without a daemon: by the files, with keys that it fetches and keeps nowhere. The error
 // tells why the token could not be judged.
 func (t *tool) explainAlone(ctx context.Context, token string) (access.Explanation, error) {
-	loaded, err := daemon.Load(t.configPath, config.ReadOptions{})
+	options, err := t.reading()
+	if err != nil {
+		return access.Explanation{}, err
+	}
+	loaded, err := daemon.Load(t.configPath, options)
 	if faults, ok := errors.AsType[config.Faults](err); ok {
 		return access.Explanation{}, &failure{code: exitUnknown,
-			text: "the configuration has faults, so nothing can be judged by it\n" + strings.TrimSuffix(faultsText(onlyFaults(faults)), "\n")}
+			text: "the configuration has faults, so nothing can be judged by it\n" + strings.TrimSuffix(faultsText(onlyFaults(t.mended(faults))), "\n")}
 	}
 	if err != nil {
 		return access.Explanation{}, err

@@ -14,14 +14,16 @@ import (
 
 const checkUsage = `claimctl check judges the configuration files as claimd would, and prints every fault.
 
-Usage: claimctl check [--with PATH=FILE]... [--config FILE] [--json]
+Usage: claimctl check [--with PATH=FILE]... [--user NAME] [--config FILE] [--json]
 
 Each fault is a line file:line: key: problem, with a hint below it where there is a next step.
 What is worth saying but no fault is marked as a notice. claimd need not run, and is not asked.
+Run as root, it tells too which file the user claimd, if there is one, could not read.
 
   --with PATH=FILE  judge the tree with FILE standing in for PATH, which may also be a file that
                     is not there yet; as often as needed. For Ansible's template module:
                     validate: claimctl check --with ` + config.DefaultPath + `=%s
+  --user NAME       judge owners and permissions as if this user ran claimd; a name or a uid
   --config FILE     the main configuration file (default ` + config.DefaultPath + `)
   --json            print the verdict as JSON
 
@@ -36,7 +38,7 @@ type checkResult struct {
 	Providers int           `json:"providers"`
 	Groups    int           `json:"groups"`
 	Roles     int           `json:"roles"`
-	Hash      string        `json:"hash,omitempty"` // as status shows it; "" where there are faults
+	Hash      string        `json:"hash,omitempty"` // as status shows it; "" where there are faults, or credentials not seen
 }
 
 func (t *tool) checkCommand() *cobra.Command {
@@ -52,6 +54,7 @@ func (t *tool) checkCommand() *cobra.Command {
 			return t.check(standIns)
 		},
 	}
+	t.userFlag(cmd)
 	cmd.Flags().StringArrayVar(&with, "with", nil, "PATH=FILE: FILE stands in for PATH")
 	return cmd
 }
@@ -76,10 +79,16 @@ func parseWith(with []string) (map[string]string, error) {
 }
 
 func (t *tool) check(standIns map[string]string) error {
-	result, err := judge(daemon.Load(t.configPath, config.ReadOptions{With: standIns}))
+	options, err := t.reading()
 	if err != nil {
 		return err
 	}
+	options.With = standIns
+	result, err := judge(daemon.Load(t.configPath, options))
+	if err != nil {
+		return err
+	}
+	result.Faults = t.mended(result.Faults)
 	if t.json {
 		err = t.printJSON(result, false)
 	} else {
@@ -110,10 +119,14 @@ func judge(loaded *daemon.Loaded, err error) (checkResult, error) {
 		return checkResult{}, err
 	}
 	c := loaded.Config
-	return checkResult{
+	result := checkResult{
 		OK: true, Faults: append(config.Faults{}, loaded.Notices...), Enabled: c.Enabled,
-		Providers: len(c.Providers), Groups: len(c.Groups), Roles: len(c.Roles), Hash: loaded.Tree.Hash(),
-	}, nil
+		Providers: len(c.Providers), Groups: len(c.Groups), Roles: len(c.Roles),
+	}
+	if loaded.Tree.Whole() {
+		result.Hash = loaded.Tree.Hash()
+	}
+	return result, nil
 }
 
 func checkText(r checkResult) string {

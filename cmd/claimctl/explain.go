@@ -20,7 +20,7 @@ const explainUsage = `claimctl explain tells why a token is let in or refused: e
 every claim value with what it matched or nearly matched, who the API would see, and what to change
 where.
 
-Usage: claimctl explain [FILE|-] [--local] [--config FILE] [--socket PATH] [--json]
+Usage: claimctl explain [FILE|-] [--local] [--user NAME] [--config FILE] [--socket PATH] [--json]
 
 The token is read from FILE, or from standard input; "Bearer " before it and a line break after it
 are taken off. It is never printed, and never taken as an argument: those show in the process list.
@@ -29,6 +29,7 @@ The running claimd judges, with the configuration and keys it serves with. Where
 claimctl judges by the files, and fetches the keys from the providers itself.
 
   --local        judge by the files, even where claimd runs
+  --user NAME    judge the files' owners and permissions as if this user ran claimd (claimctl check)
   --config FILE  the main configuration file (default /etc/claimd/claimd.toml)
   --socket PATH  claimd's admin socket
   --json         print all of it as JSON
@@ -67,6 +68,7 @@ func (t *tool) explainCommand() *cobra.Command {
 			return t.printExplained(answer)
 		},
 	}
+	t.userFlag(cmd)
 	cmd.Flags().BoolVar(&local, "local", false, "judge by the files, even where claimd runs")
 	return cmd
 }

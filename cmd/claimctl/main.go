@@ -14,13 +14,17 @@ import (
 	"github.com/claimd/claimd/daemon/config"
 )
 
-func main() { os.Exit(run()) }
+// serviceUser is the user that the packages make for claimd.
+const serviceUser = "claimd"
 
-// run translates the outside world and gives the exit status.
-func run() int {
+func main() { os.Exit(run(serviceUser)) }
+
+// run translates the outside world and gives the exit status. service is the user that claimd runs as where the host has
+// one of that name.
+func run(service string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	t := &tool{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now(), marks: marksFor(isTerminal(os.Stdout), os.Getenv)}
+	t := &tool{service: service, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now(), marks: marksFor(isTerminal(os.Stdout), os.Getenv)}
 	root := t.rootCommand()
 	root.SetArgs(os.Args[1:])
 	return t.report(root.ExecuteContext(ctx))
@@ -31,6 +35,8 @@ type tool struct {
 	configPath string
 	socketPath string // "" = what the configuration says
 	json       bool
+	service    string // the user that claimd runs as where the host has one of that name
+	user       string // --user; "" = see account
 	stdin      io.Reader
 	stdout     io.Writer // the facts that were asked for, and nothing else
 	stderr     io.Writer // why there are none

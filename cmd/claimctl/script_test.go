@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -30,8 +31,12 @@ import (
 // TestMain lets the scripts run the real claimctl: the test binary plays it where it is called by that name.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022) // files that others can write to are no configuration
-	testscript.Main(leakless{m}, map[string]func(){"claimctl": main})
+	testscript.Main(leakless{m}, map[string]func(){"claimctl": claimctl})
 }
+
+// claimctl is main, but for the user that claimd runs as, which a script chooses: what this host has would decide what
+// check says to root.
+func claimctl() { os.Exit(run(cmp.Or(os.Getenv("CLAIMCTL_TEST_SERVICE"), "nobody-has-this-name"))) }
 
 // leakless runs the tests, and fails where a goroutine is left over after all of them.
 type leakless struct{ m *testing.M }
@@ -57,7 +62,16 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tenant": cmdTenant, "expand": cmdExpand, "mint": cmdMint, "daemon": cmdDaemon, "request": cmdRequest,
-			"exits": cmdExits, "settle": cmdSettle, "follows": cmdFollows,
+			"exits": cmdExits, "settle": cmdSettle, "follows": cmdFollows, "reachable": cmdReachable,
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition != "root" {
+				return false, fmt.Errorf("want root, got %s", condition)
+			}
+			if os.Geteuid() != 0 && os.Getenv("CI") != "" {
+				return false, errors.New("want root where CI is set")
+			}
+			return os.Geteuid() == 0, nil
 		},
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
@@ -220,8 +234,15 @@ var settled = []struct {
 	{regexp.MustCompile(`in (\d+ h )?\d+ (min|s)\b`), "in SPAN"},
 	{regexp.MustCompile(`(\d+ h )?\d+ (min|s) ago`), "SPAN ago"},
 	{regexp.MustCompile(`pid \d+`), "pid PID"},
+	{regexp.MustCompile(`taken, [1-9]\d* refused`), "taken, N refused"}, // a copy may be seen half done, and is refused too
 	{regexp.MustCompile(`\(\d+ s\)`), "(SPAN)"},
 	{regexp.MustCompile(`(?m)  [0-9a-f]{12}$`), "  HASH"},
+}
+
+// cmdReachable is `reachable`: other users may go through the directories that testscript makes for itself alone.
+func cmdReachable(ts *testscript.TestScript, _ bool, _ []string) {
+	work := ts.Getenv("WORK")
+	ts.Check(errors.Join(os.Chmod(work, 0o711), os.Chmod(filepath.Dir(work), 0o711)))
 }
 
 // cmdSettle is `settle stdout|stderr`: the file "told" is that output, but for what differs from run to run.

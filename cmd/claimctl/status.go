@@ -60,6 +60,9 @@ func statusText(s admin.Status, now time.Time) string {
 		files = append(files, []string{"all together", shortHash(s.Hash)})
 	}
 	p.rows("files", files)
+	if s.Reloads != (admin.Reloads{}) {
+		p.row("reloads", "%d taken, %d refused", s.Reloads.Taken, s.Reloads.Refused)
+	}
 	refusedRows(p, s, now)
 	p.rows("providers", providerRows(s.Providers, now))
 	listeners := [][]string{}

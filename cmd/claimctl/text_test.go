@@ -157,6 +157,7 @@ func busyStatus() admin.Status {
 		Files: []config.File{
 			{Path: "/etc/claimd/claimd.toml", SHA256: "0123456789abcdef0123"}, {Path: "/etc/claimd/conf.d/10-groups.toml", SHA256: "fedcba9876543210"}},
 		Hash: "00112233445566778899", Groups: 12, Roles: 1,
+		Reloads:     admin.Reloads{Taken: 3, Refused: 1},
 		LastRefused: &admin.RefusedLoad{At: before(time.Minute), Problem: "the keys of provider.fabrikam cannot be fetched: no route to host\nhint: claimd tries again by itself"},
 		Providers: []keys.Status{
 			{Provider: "contoso", Live: true, Documents: []keys.DocumentStatus{
@@ -177,6 +178,7 @@ generation  4, loaded 2026-11-21 09:00:00 UTC, 3 h 0 min ago: 12 groups, 1 role
 files       /etc/claimd/claimd.toml            0123456789ab
             /etc/claimd/conf.d/10-groups.toml  fedcba987654
             all together                       001122334455
+reloads     3 taken, 1 refused
 REFUSED     a reload, 2026-11-21 11:59:00 UTC, 1 min ago
             the keys of provider.fabrikam cannot be fetched: no route to host
               hint: claimd tries again by itself

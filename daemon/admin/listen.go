@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"syscall"
 
@@ -29,7 +28,7 @@ func Listen(path string) (net.Listener, error) {
 // makeDirectory sees to it that the directory is there and that only root and the daemon's own user can put files into
 // it, or another in its place: whoever else could, would get the tokens that administrators hand to explain.
 func makeDirectory(directory string) error {
-	if err := os.MkdirAll(directory, 0o750); err != nil {
+	if err := config.MakeDirectory(directory, 0o750); err != nil {
 		return fmt.Errorf("the directory %s cannot be made: %w\n  hint: make it for claimd's user, or set socket under [admin]", directory, cause(err))
 	}
 	return config.TrustedDirectory(directory)

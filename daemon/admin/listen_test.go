@@ -16,9 +16,6 @@ func TestListenMakesTheFolderAndASocketForItsOwnerAlone(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o777} {
 		t.Run(fmt.Sprintf("umask %04o", umask), func(t *testing.T) {
 			directory := filepath.Join(shortDirectory(t), "run")
-			if umask == 0o777 { // a directory made under it could not be entered again by anyone but root
-				mustDo(t, os.Mkdir(directory, 0o750))
-			}
 			path := filepath.Join(directory, "admin.sock")
 			before := syscall.Umask(umask)
 			l, err := Listen(path)

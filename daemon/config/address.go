@@ -19,8 +19,6 @@ const MaxSocketPath = 107
 
 func absolutePath(path string) flaw {
 	switch {
-	case strings.HasPrefix(path, "credential:"):
-		return flaw{problem: notAvailable}
 	case !filepath.IsAbs(path):
 		return flawf("want a path that begins with /, got %s", show(path))
 	case strings.ContainsRune(path, 0):

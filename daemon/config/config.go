@@ -23,6 +23,7 @@ type Config struct {
 	ServiceAccounts []ServiceAccount
 	Server          Server
 	Proxy           Proxy
+	Metrics         Metrics
 	Outbound        Outbound
 	Admin           Admin
 	State           State
@@ -105,12 +106,19 @@ type Server struct {
 	Listen      []string // host:port or unix:/path
 	SocketMode  uint32   // permission bits of unix sockets
 	SocketGroup string
-	Headers     Headers
+	// PlaintextAnywhere: TCP without TLS may be bound off this host, by every door.
+	PlaintextAnywhere bool
+	Headers           Headers
 }
 
 // Headers is [server.headers]: canonical header names; "" leaves one out.
 type Headers struct {
 	User, Email, Name, Groups, Roles, Admin, Provider, Client, Scopes string
+}
+
+// Metrics is [metrics].
+type Metrics struct {
+	Listen []string // host:port or unix:/path
 }
 
 // Proxy is [proxy].

@@ -19,13 +19,20 @@ const maxLinks = 40
 // root or of the daemon's own user.
 type guard struct {
 	uid     int             // the daemon's own user
+	as      *Account        // who must be able to read what is met; nil: the caller, who is about to
 	judged  map[string]bool // directory or link -> whether it is sound; each is told once
+	barred  map[string]bool // directories of which it was told that as may not search or list them
 	watched []string        // the directories that hold a link or a file that was asked for
 	faults  Faults
 }
 
-func newGuard() *guard {
-	return &guard{uid: os.Geteuid(), judged: map[string]bool{}}
+// newGuard judges for the user, or for the caller where that is nil.
+func newGuard(as *Account) *guard {
+	g := &guard{uid: os.Geteuid(), as: as, judged: map[string]bool{}, barred: map[string]bool{}}
+	if as != nil {
+		g.uid = as.UID
+	}
+	return g
 }
 
 // walk gives the place that an absolute, clean path leads to, without links in it. sound tells whether every
@@ -37,6 +44,7 @@ func (g *guard) walk(path string) (resolved string, sound bool, err error) {
 		return resolved, false, err
 	}
 	sound = g.directory(resolved, root)
+	g.readable(resolved, root, maySearch)
 	names := splitPath(path)
 	for links := 0; len(names) > 0; {
 		name := names[0]
@@ -72,6 +80,7 @@ func (g *guard) walk(path string) (resolved string, sound bool, err error) {
 				return next, false, syscall.ENOTDIR
 			}
 			sound = g.directory(next, info) && sound
+			g.readable(next, info, maySearch)
 		} else {
 			g.watch(resolved)
 		}
@@ -124,8 +133,13 @@ func (g *guard) link(path string, info fs.FileInfo) bool {
 // file judges the file itself.
 func (g *guard) file(path string, info fs.FileInfo) bool {
 	owner, mode := g.owner(path, "chown", info), g.mode(path, info)
+	g.readable(path, info, mayRead)
 	return owner && mode
 }
+
+// credential judges a file of systemd's credentials directory. Its mode is systemd's own affair: that of a file with an
+// access control list shows other rights than its owner's and group's.
+func (g *guard) credential(path string, info fs.FileInfo) bool { return g.owner(path, "chown", info) }
 
 func (g *guard) owner(path, command string, info fs.FileInfo) bool {
 	uid := ownerOf(info)

@@ -116,7 +116,7 @@ func TestWhatIsSomebodyElsesIsRefused(t *testing.T) {
 			if test.mode != 0 {
 				chmod(t, filepath.Join(dir, test.path), test.mode)
 			}
-			g := newGuard()
+			g := newGuard(nil)
 			want, owner := "root", 4321
 			if g.uid == 0 {
 				must(t, os.Lchown(filepath.Join(dir, test.path), owner, -1))
@@ -151,7 +151,7 @@ func judge(t *testing.T, g *guard, path string) (sound bool) {
 // TestTheDaemonsOwnFilesAreSound: a daemon that runs as its own user may own its configuration.
 func TestTheDaemonsOwnFilesAreSound(t *testing.T) {
 	dir := folder(t, map[string]string{"claimd.toml": "# x\n"})
-	g := newGuard()
+	g := newGuard(nil)
 	if os.Geteuid() == 0 {
 		must(t, os.Lchown(dir, 4321, -1))
 		must(t, os.Lchown(dir+"/claimd.toml", 4321, -1))

@@ -10,7 +10,7 @@ func outbound(top *table, extra []File) Outbound {
 	t := top.sub("outbound")
 	o := Outbound{
 		Proxy:  strings.TrimSuffix(t.optional("proxy", outboundProxy), "/"),
-		CAFile: t.optional("ca_file", absolutePath),
+		CAFile: t.optional("ca_file", namedFile),
 	}
 	for _, file := range extra {
 		if file.Path != o.CAFile {

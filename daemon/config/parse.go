@@ -37,6 +37,7 @@ func (c *checker) config(extra []File) *Config {
 	config.Server = server(top)
 	config.Proxy = proxy(top)
 	config.Outbound = outbound(top, extra)
+	config.Metrics = metrics(top)
 	laterTables(top)
 	config.Admin = admin(top)
 	config.State = state(top)
@@ -53,7 +54,6 @@ func (c *checker) config(extra []File) *Config {
 
 // laterTables knows the tables of later versions.
 func laterTables(top *table) {
-	top.sub("metrics").laterTexts("listen")
 	top.sub("directory").laterText("url_file")
 }
 

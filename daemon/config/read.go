@@ -25,18 +25,29 @@ type ReadOptions struct {
 	// With names files that stand in for others: the path of the tree -> the file whose bytes are taken instead
 	// (claimctl check --with). The stand-in may add a file to conf.d. File rules are not applied to the stand-in.
 	With map[string]string
+
+	// As is the account that the files are judged for: whose they may be beside root's, and who must be able to read them;
+	// nil: the caller, who finds that out by reading.
+	As *Account
+
+	// Credentials is the directory of systemd's credentials, as $CREDENTIALS_DIRECTORY names it: where credential:NAME is
+	// looked up. "" = there are none.
+	Credentials string
+
+	// Outside says that the caller is not the service itself: a credential that it does not have is a notice, no fault.
+	Outside bool
 }
 
 // Read reads path and conf.d/*.toml beside it, and checks owners, modes and sizes of the files and of the directories
 // above them. The Faults tell what keeps a file from being read; then the Tree holds the others.
 func Read(path string, options ReadOptions) (*Tree, Faults) {
-	r := &reader{guard: newGuard(), with: map[string]string{}, tree: &Tree{Path: path}}
+	r := &reader{guard: newGuard(options.As), options: options, with: map[string]string{}, tree: &Tree{Path: path}}
 	for _, place := range slices.Sorted(maps.Keys(options.With)) {
 		r.with[r.absolute(place)] = options.With[place]
 	}
 	r.take(path, "a file of comments only is a configuration that denies every request")
 	r.directory(filepath.Join(filepath.Dir(path), "conf.d"))
-	r.certificates()
+	r.named(mapping.Path{"outbound", "ca_file"})
 	for _, place := range slices.Sorted(maps.Keys(r.with)) {
 		r.refuse(place, "stands in no place of this configuration", "name claimd.toml, a .toml file of conf.d, or the ca_file")
 	}
@@ -46,9 +57,10 @@ func Read(path string, options ReadOptions) (*Tree, Faults) {
 
 // reader fills a Tree.
 type reader struct {
-	guard *guard
-	with  map[string]string // absolute path -> its stand-in; what was used is taken out
-	tree  *Tree
+	guard   *guard
+	options ReadOptions
+	with    map[string]string // absolute path -> its stand-in; what was used is taken out
+	tree    *Tree
 }
 
 func (r *reader) refuse(path, problem, hint string) {
@@ -69,7 +81,7 @@ func (r *reader) absolute(path string) string {
 // take reads a file into the tree. An empty one is never taken for one that sets nothing: it may be half of somebody's
 // save. The hint says what to do where it is meant so.
 func (r *reader) take(path, hint string) {
-	bytes, ok := r.bytes(path)
+	bytes, ok := r.bytes(path, r.guard.file)
 	if !ok {
 		return
 	}
@@ -114,6 +126,7 @@ func (r *reader) names(path string) []string {
 		return nil
 	}
 	r.guard.watch(resolved)
+	r.guard.readable(resolved, info, mayRead|maySearch)
 	if !r.guard.directory(resolved, info) || !r.guard.names(resolved, info) || !sound {
 		r.tree.partial = true
 		return nil
@@ -137,34 +150,16 @@ func isConfigName(name string) bool {
 	return strings.HasSuffix(name, ".toml") && !strings.HasPrefix(name, ".")
 }
 
-// certificates reads the file that outbound.ca_file names, as far as the files parse. A fault in it is told at the key.
-func (r *reader) certificates() {
-	root, _, _ := r.tree.merged()
-	key := mapping.Path{"outbound", "ca_file"}
-	setting, ok := find(root, key)
-	path, isText := setting.value.(string)
-	if !ok || !isText || !filepath.IsAbs(path) {
-		return
-	}
-	told := len(r.guard.faults)
-	bytes, ok := r.bytes(path)
-	if ok {
-		r.tree.Extra = append(r.tree.Extra, newFile(path, bytes))
-	}
-	for i := told; i < len(r.guard.faults); i++ {
-		fault := &r.guard.faults[i]
-		fault.Problem = fault.File + ": " + fault.Problem
-		fault.File, fault.Line, fault.Key = setting.place.File, setting.place.Line, KeyPath(key)
-	}
-}
-
 func newFile(path string, bytes []byte) File {
 	sum := sha256.Sum256(bytes)
 	return File{Path: path, SHA256: hex.EncodeToString(sum[:]), Bytes: bytes}
 }
 
+// rule judges a file that is open, and tells the faults that it finds.
+type rule func(path string, info fs.FileInfo) (sound bool)
+
 // bytes reads one file, or what stands in for it.
-func (r *reader) bytes(path string) ([]byte, bool) {
+func (r *reader) bytes(path string, is rule) ([]byte, bool) {
 	absolute := r.absolute(path)
 	if standIn, ok := r.with[absolute]; ok {
 		delete(r.with, absolute)
@@ -187,7 +182,7 @@ func (r *reader) bytes(path string) ([]byte, bool) {
 		r.tree.partial = true
 		return nil, false
 	}
-	bytes, err := r.open(resolved)
+	bytes, err := r.open(resolved, is)
 	switch {
 	case errors.Is(err, errUnfit): // the guard has told why
 		r.tree.partial = true
@@ -199,7 +194,7 @@ func (r *reader) bytes(path string) ([]byte, bool) {
 
 // open reads the file at a place without links, and judges what it has open. A FIFO or a device that took the place
 // meanwhile cannot hold it up (O_NONBLOCK).
-func (r *reader) open(resolved string) ([]byte, error) {
+func (r *reader) open(resolved string, is rule) ([]byte, error) {
 	file, err := os.OpenFile(resolved, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
@@ -213,7 +208,7 @@ func (r *reader) open(resolved string) ([]byte, error) {
 		r.guard.fault(resolved, "", "want a file, got %s", typeName(info.Mode()))
 		return nil, errUnfit
 	}
-	if !r.guard.file(resolved, info) {
+	if !is(resolved, info) {
 		return nil, errUnfit
 	}
 	return readAll(file)
@@ -254,7 +249,7 @@ func (r *reader) unreadable(path string, err error) {
 	case errors.Is(err, errTooLarge):
 		r.refuse(path, fmt.Sprintf("want at most %d MiB, got more", maxFileBytes>>20), "")
 	case errors.Is(err, fs.ErrPermission):
-		r.refuse(path, "cannot be read: "+cause(err), fmt.Sprintf("uid %d must be able to read it", r.guard.uid))
+		r.refuse(path, "cannot be read: "+cause(err), callersHint(r.absolute(path)))
 		r.guard.faults[len(r.guard.faults)-1].Unreadable = true
 	case errors.Is(err, fs.ErrNotExist) && path == r.tree.Path:
 		r.refuse(path, "cannot be read: "+cause(err), "name the file with --config FILE")

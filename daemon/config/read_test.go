@@ -227,7 +227,8 @@ func TestAFileThatMayNotBeReadIsTold(t *testing.T) {
 	chmod(t, dir+"/claimd.toml", 0)
 	chmod(t, dir+"/conf.d", 0o300)
 	denied := func(name string) string {
-		return fmt.Sprintf("DIR/%s: cannot be read: permission denied\n  hint: uid %d must be able to read it\n", name, os.Geteuid())
+		return fmt.Sprintf("DIR/%s: cannot be read: permission denied\n  hint: uid %d must be able to read it: chmod u+%s DIR/%[1]s\n",
+			name, os.Geteuid(), map[string]string{"claimd.toml": "r", "conf.d": "rx"}[name])
 	}
 	_, names, faults := read(dir, nil)
 	if want := denied("claimd.toml") + denied("conf.d"); names != "" || faults != want {

@@ -12,9 +12,10 @@ func server(top *table) Server {
 	t := top.sub("server")
 	anywhere := t.choice("plaintext", "loopback", "anywhere") == "anywhere"
 	s := Server{
-		Listen:      t.texts("listen", []string{"127.0.0.1:4180"}, listenAddress(anywhere)),
-		SocketMode:  socketMode(t),
-		SocketGroup: t.optional("socket_group", groupName),
+		Listen:            t.texts("listen", []string{"127.0.0.1:4180"}, listenAddress(anywhere)),
+		SocketMode:        socketMode(t),
+		SocketGroup:       t.optional("socket_group", groupName),
+		PlaintextAnywhere: anywhere,
 	}
 	t.laterTexts("trusted_proxies")
 	t.choiceOf("original_request", []string{"none"}, []string{"x-original", "x-forwarded"})
@@ -44,12 +45,22 @@ func groupName(name string) flaw {
 	return flaw{}
 }
 
+// metrics reads [metrics]. Its door has no TLS: where plaintext may be bound is a setting of [server] that holds here too.
+func metrics(top *table) Metrics {
+	t := top.sub("metrics")
+	return Metrics{Listen: t.texts("listen", nil, listenAddress(plaintextAnywhere(top)))}
+}
+
+func plaintextAnywhere(top *table) bool {
+	plaintext, _ := find(top.node, mapping.Path{"server", "plaintext"})
+	return plaintext.value == "anywhere"
+}
+
 // proxy reads [proxy]. Where plaintext may be bound is a setting of [server]; it holds here too, as there is no TLS yet.
 func proxy(top *table) Proxy {
 	t := top.sub("proxy")
-	plaintext, _ := find(top.node, mapping.Path{"server", "plaintext"})
 	p := Proxy{
-		Listen:               t.texts("listen", nil, listenAddress(plaintext.value == "anywhere")),
+		Listen:               t.texts("listen", nil, listenAddress(plaintextAnywhere(top))),
 		Upstream:             strings.TrimSuffix(t.optional("upstream", upstream), "/"),
 		ForwardAuthorization: t.flag("forward_authorization", false),
 	}
@@ -59,7 +70,7 @@ func proxy(top *table) Proxy {
 	case len(p.Listen) > 0 && p.Upstream == "":
 		t.check.missing(t.at("upstream"), "name the API, as in \"http://127.0.0.1:8080\"", "is missing: listen is set")
 	case p.Upstream != "" && len(p.Listen) == 0:
-		t.check.missing(t.at("listen"), "name the address, as in [\"127.0.0.1:4181\"]", "is missing: upstream is set")
+		t.check.notice(t.at("listen"), "name the address, as in [\"127.0.0.1:4181\"], or enable claimd-proxy.socket", "is missing: the proxy is off unless systemd hands a socket over")
 	}
 	return p
 }
@@ -73,7 +84,7 @@ func (c *checker) doors(config *Config) {
 	doors := []struct {
 		name   string
 		listen []string
-	}{{"server", config.Server.Listen}, {"proxy", config.Proxy.Listen}, {"admin", []string{"unix:" + config.Admin.Socket}}}
+	}{{"server", config.Server.Listen}, {"proxy", config.Proxy.Listen}, {"metrics", config.Metrics.Listen}, {"admin", []string{"unix:" + config.Admin.Socket}}}
 	for _, door := range doors {
 		for i, address := range door.listen {
 			path := mapping.Path{door.name, "listen", i}

@@ -101,7 +101,7 @@ func TestTheShippedFileHasEveryKey(t *testing.T) {
 	later := []string{
 		"kind", "custom_signing_keys", "opaque_tokens", "issuer", "audiences", "client_ids", "algorithms",
 		"introspection_client_id", "introspection_client_secret_file", "graph", "sign_up", "route", "trusted_proxies",
-		"original_request", "tls_certificate", "tls_key_file", "metrics", "directory", "url_file", "listen",
+		"original_request", "tls_certificate", "tls_key_file", "directory", "url_file",
 	}
 	root, _, _ := treeOf(uncommented(shipped(t, "claimd/claimd.toml"))).merged()
 	check := &checker{root: root, whole: true}

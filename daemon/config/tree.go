@@ -18,9 +18,10 @@ const DefaultPath = "/etc/claimd/claimd.toml"
 type Tree struct {
 	Path  string // claimd.toml, as named
 	Files []File // claimd.toml first, then conf.d/*.toml in byte order of their names
-	Extra []File // the files that *_file keys name (ca_file), as far as they could be read
+	Extra []File // what *_file keys name (ca_file), as far as it could be read; Path is as written there
 
 	partial bool     // a file could not be read: what seems to be missing may stand in it
+	unseen  bool     // a credential was left out, as only the service has it (ReadOptions.Outside)
 	watched []string // see WatchedDirectories
 
 	once   sync.Once // guards what merged makes
@@ -38,7 +39,7 @@ type File struct {
 
 // Hash is the SHA-256 of all names and bytes, in hexadecimal: two trees with the same hash are the same configuration,
 // also where one was named by a relative path.
-// A tree of which a file could not be read never has the hash of a whole one.
+// A tree of which a file could not be read, or a credential was not seen, never has the hash of a whole one.
 func (t *Tree) Hash() string {
 	sum := sha256.New()
 	number := func(n int) { sum.Write(binary.BigEndian.AppendUint64(nil, uint64(n))) }
@@ -46,7 +47,7 @@ func (t *Tree) Hash() string {
 		number(len(files))
 		for _, file := range files {
 			path := file.Path
-			if absolute, err := filepath.Abs(path); err == nil {
+			if absolute, err := filepath.Abs(path); err == nil && !isCredential(path) {
 				path = absolute
 			}
 			number(len(path))
@@ -55,11 +56,15 @@ func (t *Tree) Hash() string {
 			sum.Write(file.Bytes)
 		}
 	}
-	if t.partial {
+	if t.partial || t.unseen {
 		sum.Write([]byte("partial"))
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
+
+// Whole reports whether everything that belongs to the configuration was read: then its hash is the one that the
+// daemon has of the same files.
+func (t *Tree) Whole() bool { return !t.partial && !t.unseen }
 
 // Locate gives the place of a setting, or of the nearest table above it that the files hold. Line is 0 where the files
 // hold nothing of it.

@@ -56,3 +56,39 @@ func TestTrustedDirectory(t *testing.T) {
 func moved(directory, to string) error {
 	return errors.Join(os.Rename(directory, to), os.Symlink(to, directory))
 }
+
+// TestMakeDirectoryLeavesWhatIsThere: the mode is for what it makes.
+func TestMakeDirectoryLeavesWhatIsThere(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		make  func(path string) error
+		want  string        // the error; DIR stands for the directory
+		modes []fs.FileMode // of the directory and of the one above
+	}{
+		{"nothing is there", func(string) error { return nil }, "", []fs.FileMode{0o700, 0o700}},
+		{"the one above is there", func(path string) error { return os.Mkdir(filepath.Dir(path), 0o755) }, "", []fs.FileMode{0o700, 0o755}},
+		{"it is there", func(path string) error { return os.MkdirAll(path, 0o755) }, "", []fs.FileMode{0o755, 0o755}},
+		{"a file is there", func(path string) error {
+			return errors.Join(os.Mkdir(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o600))
+		}, "mkdir DIR: not a directory", []fs.FileMode{0o600, 0o755}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "above", "d")
+			if err := test.make(path); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if err := MakeDirectory(path, 0o700); err != nil {
+				got = err.Error()
+			}
+			if want := strings.ReplaceAll(test.want, "DIR", path); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			for i, place := range []string{path, filepath.Dir(path)} {
+				if info, err := os.Lstat(place); err != nil || info.Mode().Perm() != test.modes[i] {
+					t.Errorf("%s: got %v, %v, want %04o", place, info.Mode(), err, test.modes[i])
+				}
+			}
+		})
+	}
+}

@@ -185,13 +185,14 @@ denials = false
 			Name: "export", Groups: []string{"A"}, Roles: []string{"R"},
 		}},
 		Server: Server{
-			Listen: []string{"0.0.0.0:80", "unix:/run/x"}, SocketMode: 0o600, SocketGroup: "www-data",
+			Listen: []string{"0.0.0.0:80", "unix:/run/x"}, SocketMode: 0o600, SocketGroup: "www-data", PlaintextAnywhere: true,
 			Headers: Headers{
 				User: "X-Auth-User", Name: "X-Auth-Name", Groups: "X-Auth-Groups", Roles: "X-Auth-Roles",
 				Client: "X-Auth-Client", Scopes: "X-Auth-Scopes",
 			},
 		},
 		Proxy:    Proxy{Listen: []string{":81"}, Upstream: "https://api.example", ForwardAuthorization: true},
+		Metrics:  Metrics{Listen: []string{}},
 		Outbound: Outbound{Proxy: "http://proxy.example:3128", CAFile: "/etc/ssl/ca.pem"},
 		Admin:    Admin{Socket: "/run/a"},
 		State:    State{Directory: "/srv/claimd"},

@@ -16,6 +16,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
+
+	"github.com/claimd/claimd/daemon/config"
 )
 
 // maxCopy is the size of a copy on disk in bytes: two documents and two key sets in base64, and room around them.
@@ -223,7 +225,7 @@ func seal(source Source, editions [2]edition, s *state) ([]byte, error) {
 // replaceFile puts a file in place whole or not at all, also when power fails.
 func replaceFile(path string, raw []byte) error {
 	directory := filepath.Dir(path)
-	if err := os.MkdirAll(directory, 0o700); err != nil {
+	if err := config.MakeDirectory(directory, 0o700); err != nil {
 		return err
 	}
 	fresh := path + ".new"
@@ -253,5 +255,5 @@ func writeSynced(path string, raw []byte) error {
 		return err
 	}
 	_, err = file.Write(raw)
-	return errors.Join(err, file.Sync(), file.Close())
+	return errors.Join(err, file.Chmod(0o600), file.Sync(), file.Close())
 }
