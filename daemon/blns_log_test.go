@@ -42,8 +42,8 @@ func TestANaughtyUserIsOneLineOfTheLog(t *testing.T) {
 	now := time.Now()
 	gate := access.NewGate(loaded.Snapshot(providers, 1), access.Options{
 		Log: zap.New(zapcore.NewTee(
-			newLogging(&text, config.Log{Level: "debug", Format: "text"}).logger().Core(),
-			newLogging(&lines, config.Log{Level: "debug", Format: "json"}).logger().Core())),
+			newLogging(&text, nil, config.Log{Level: "debug", Format: "text"}).logger().Core(),
+			newLogging(&lines, nil, config.Log{Level: "debug", Format: "json"}).logger().Core())),
 		Now: func() time.Time { return now },
 	})
 	for _, name := range naughtyStrings(t)[1:] {

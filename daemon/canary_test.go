@@ -83,8 +83,8 @@ func newAviary(t *testing.T) *aviary {
 	a.plain = socketClient(t, filepath.Join(s.dir, "run/admin.sock"))
 	// The real log, in both of its forms at once, at the level that tells most.
 	s.log = zap.New(zapcore.NewTee(
-		newLogging(a.log, config.Log{Level: "debug", Format: "json"}).logger().Core(),
-		newLogging(a.log, config.Log{Level: "debug", Format: "text"}).logger().Core()))
+		newLogging(a.log, nil, config.Log{Level: "debug", Format: "json"}).logger().Core(),
+		newLogging(a.log, nil, config.Log{Level: "debug", Format: "text"}).logger().Core()))
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the API") }))
 	t.Cleanup(upstream.Close)
 	s.write(a.toml(upstream.URL))

@@ -20,6 +20,9 @@ type Options struct {
 	Reload     <-chan struct{} // a SIGHUP each; nil: none
 	Ready      func()          // called once: the configuration compiled and the sockets are bound; nil: nobody
 	Kept       uint64          // bytes that verified identities may take between requests; 0: access.KeptBytes
+	Systemd    *Systemd        // nil: no service manager
+
+	Credentials string // the directory of systemd's credentials ($CREDENTIALS_DIRECTORY); "": there are none
 
 	wall func() time.Time // what the slow poll takes for this host's clock; nil: time.Now
 }
@@ -31,7 +34,9 @@ type pace struct {
 	fetch       time.Duration // how long a reload waits for the keys of new providers
 	retry       time.Duration // until a reload is tried again that failed for something outside the files; doubles ...
 	retryMost   time.Duration // ... up to this
-	drain       time.Duration // how long requests under way may take when a door closes
+	grace       time.Duration // how long a closing door goes on accepting, so that clients may leave their connections
+	unasked     time.Duration // how long after that connections that have not asked yet may begin to
+	drain       time.Duration // how long requests under way may take when a door closes, grace included
 }
 
 var usualPace = pace{
@@ -39,5 +44,5 @@ var usualPace = pace{
 	quiet: 100 * time.Millisecond, most: 500 * time.Millisecond,
 	fetch: 15 * time.Second,
 	retry: time.Second, retryMost: time.Minute,
-	drain: 5 * time.Second,
+	grace: 200 * time.Millisecond, unasked: 500 * time.Millisecond, drain: 5 * time.Second,
 }

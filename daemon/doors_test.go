@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,26 +146,81 @@ func TestAnAddressThatIsTakenRefusesTheReloadAsAWhole(t *testing.T) {
 	}
 }
 
-// An administrator opened a port to the network (127.0.0.1 became 0.0.0.0), another moved an address from [server] to
-// [proxy]. Both read "address already in use" and looked for another program: it was claimd's own door.
+// An administrator opened a port to the network (127.0.0.1 became 0.0.0.0), and read "address already in use". The old
+// address and the new one share the port for a moment: whoever connects meanwhile is answered.
+func TestAPortMovesToAllAddressesAndBackWithoutARefusedConnection(t *testing.T) {
+	s := newSite(t)
+	s.write(s.toml(s.listen(), `listen = ["127.0.0.1:0"]`))
+	s.start()
+	token := s.token()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	loopback := s.status().Listeners[0].Address
+	_, port, err := net.SplitHostPort(loopback)
+	mustDo(t, err)
+	eventually(t, func() (string, bool) { got := askTCP(client, loopback, token); return got, got == adaAnalyst })
+
+	stop, wrong := make(chan struct{}), make(chan string, 1)
+	var clients sync.WaitGroup
+	clients.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if got := askTCP(client, loopback, token); got != adaAnalyst {
+				wrong <- got
+				return
+			}
+		}
+	})
+	for _, listen := range []string{"0.0.0.0:" + port, "127.0.0.1:" + port, "[::]:" + port, "127.0.0.1:" + port} {
+		s.write(s.toml(s.listen(), `listen = ["`+listen+`"]`+"\nplaintext = \"anywhere\""))
+		if result := s.reload(); !result.OK {
+			t.Fatalf("%s: %+v", listen, result)
+		}
+		if got, want := s.addresses(), "server "+listen; got != strings.Replace(want, "0.0.0.0", "[::]", 1) && got != want {
+			t.Errorf("status shows %s, want %s", got, want)
+		}
+		time.Sleep(s.pace.grace + 50*time.Millisecond) // the old address is closed: the new one answers
+	}
+	close(stop)
+	clients.Wait()
+	select {
+	case got := <-wrong:
+		t.Errorf("while the port moved: %s", got)
+	default:
+	}
+}
+
+func askTCP(client *http.Client, address, token string) string {
+	redirected := *client
+	redirected.Transport = toAddress{client.Transport, address}
+	return askAt(&redirected, token)
+}
+
+// toAddress sends each request to a fixed address.
+type toAddress struct {
+	http.RoundTripper
+	address string
+}
+
+func (a toAddress) RoundTrip(r *http.Request) (*http.Response, error) {
+	r.URL.Host = a.address
+	return a.RoundTripper.RoundTrip(r)
+}
+
+// An administrator moved an address from [server] to [proxy], read "address already in use" and looked for another
+// program: it was claimd's own door.
 func TestAnAddressOfClaimdsOwnIsToldAsThat(t *testing.T) {
 	s := newSite(t)
-	s.write(s.toml(s.listen(), `listen = ["unix:`+s.gate()+`", "127.0.0.1:0"]`))
+	s.write(s.toml())
 	s.start()
 	s.wantAnswer(s.token(), adaAnalyst)
-	tcp := s.status().Listeners[1].Address
-	_, port, err := net.SplitHostPort(tcp)
-	mustDo(t, err)
-	for listen, want := range map[string]string{
-		`listen = ["0.0.0.0:` + port + `"]` + "\nplaintext = \"anywhere\"": "cannot listen on 0.0.0.0:" + port + ": claimd itself has it, as " + tcp + " of the door server\n" +
-			"  hint: restart claimd to change it",
-		"listen = []\n[proxy]\nlisten = [\"unix:" + s.gate() + "\"]\nupstream = \"http://127.0.0.1:1\"": "cannot listen on unix:" + s.gate() +
-			": claimd itself has it, as unix:" + s.gate() + " of the door server\n  hint: restart claimd to change it",
-	} {
-		s.write(s.toml(s.listen(), listen))
-		if result := s.reload(); result.OK || result.Problem != want {
-			t.Errorf("%s\ngot  %s\nwant %s", listen, result.Problem, want)
-		}
+	want := "cannot listen on unix:" + s.gate() + ": claimd itself has it, as unix:" + s.gate() + " of the door server\n  hint: restart claimd to change it"
+	s.write(s.toml(s.listen(), "listen = []\n[proxy]\nlisten = [\"unix:"+s.gate()+"\"]\nupstream = \"http://127.0.0.1:1\""))
+	if result := s.reload(); result.OK || result.Problem != want {
+		t.Errorf("got  %s\nwant %s", result.Problem, want)
 	}
 }
 
@@ -319,7 +375,7 @@ func TestAFailedSocketEndsTheDaemon(t *testing.T) {
 			tree, faults := config.Read(s.config, config.ReadOptions{})
 			loaded, _ := judge(tree, faults)
 			d := &daemon{options: Options{ConfigPath: s.config}, pace: s.pace, log: zap.NewNop()}
-			mustDo(t, d.start(loaded, fingerprint(tree, faults), s.watcher))
+			mustDo(t, d.start(loaded, fingerprint(tree, faults), &inherited{}, s.watcher))
 			ended := make(chan error, 1)
 			go func() { ended <- d.serve(t.Context()) }()
 			s.wantAnswer(s.token(), adaAnalyst)

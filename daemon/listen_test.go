@@ -20,7 +20,7 @@ func TestUnixSocketHasItsModeAndIsGoneAfterClose(t *testing.T) {
 	old := syscall.Umask(0) // the worst one: a socket made by it alone would be everybody's
 	defer syscall.Umask(old)
 	for _, mode := range []fs.FileMode{0o660, 0o600, 0o666} {
-		s, err := bind("unix:"+path, permissions{mode: mode, group: gateway.KeepGroup})
+		s, err := bind("unix:"+path, permissions{mode: mode, group: gateway.KeepGroup}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestListenErrorsNameTheAddressOnce(t *testing.T) {
 		{"192.0.2.1:4180", "cannot assign requested address"},
 	}
 	for _, test := range tests {
-		_, err := bind(test.address, ownOnly)
+		_, err := bind(test.address, ownOnly, false)
 		if got, want := errorText(err), "cannot listen on "+test.address+": "+test.want; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
@@ -91,7 +91,7 @@ func TestSocketGroupIsFoundOrRefused(t *testing.T) {
 }
 
 func TestTCPSocketHasNoFile(t *testing.T) {
-	s, err := bind("127.0.0.1:0", ownOnly)
+	s, err := bind("127.0.0.1:0", ownOnly, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,9 @@ type logging struct {
 	level    zap.AtomicLevel
 	format   atomic.Pointer[lineFormat]
 	terminal bool
+	journal  sendJournal // nil: standard error is not the journal
+
+	journaled atomic.Bool // entries go to the journal with their fields, and to out only if it does not take them
 
 	sink *sink
 }
@@ -32,9 +35,9 @@ type logging struct {
 // lineFormat writes an entry as one line that holds no control character but its final newline.
 type lineFormat func(zapcore.Entry, []zapcore.Field) []byte
 
-// newLogging writes to out. It knows a terminal where out is one.
-func newLogging(out io.Writer, cfg config.Log) *logging {
-	l := &logging{level: zap.NewAtomicLevel(), terminal: isTerminal(out)}
+// newLogging writes to out, or to the journal where there is one. It knows a terminal where out is one.
+func newLogging(out io.Writer, journal sendJournal, cfg config.Log) *logging {
+	l := &logging{level: zap.NewAtomicLevel(), terminal: isTerminal(out), journal: journal}
 	l.sink = newSink(out, l.lost)
 	l.apply(cfg)
 	return l
@@ -58,6 +61,7 @@ func (l *logging) apply(cfg config.Log) {
 		format = formatText
 	}
 	l.format.Store(&format)
+	l.journaled.Store(l.journal != nil && cfg.Format != "text" && cfg.Format != "json")
 }
 
 func (l *logging) logger() *zap.Logger { return zap.New(&logCore{logging: l}) }
@@ -96,7 +100,12 @@ func (c *logCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 		all[i] = shorten(field)
 	}
 	entry.Message = cut(entry.Message)
-	c.logging.sink.write((*c.logging.format.Load())(entry, all))
+	line := (*c.logging.format.Load())(entry, all)
+	if !c.logging.journaled.Load() {
+		c.logging.sink.write(line, nil)
+		return nil
+	}
+	c.logging.sink.write(line, func() error { return writeJournal(c.logging.journal, entry, all) })
 	return nil
 }
 

@@ -75,7 +75,7 @@ func TestLogLinesInBothFormats(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for format, want := range map[string]string{"text": test.text, "json": test.json} {
 				var out bytes.Buffer
-				test.write(newLogging(&out, config.Log{Level: "info", Format: format}).logger().WithOptions(zap.WithClock(fixedClock{})))
+				test.write(newLogging(&out, nil, config.Log{Level: "info", Format: format}).logger().WithOptions(zap.WithClock(fixedClock{})))
 				if got := out.String(); got != want+"\n" {
 					t.Errorf("%s:\n got %s want %s", format, got, want)
 				}
@@ -89,7 +89,7 @@ func TestLogCutsLongTexts(t *testing.T) {
 	long := strings.Repeat("é", 24<<10)
 	for _, format := range []string{"text", "json"} {
 		var out bytes.Buffer
-		newLogging(&out, config.Log{Level: "info", Format: format}).logger().Info(long, zap.String("a", long), zap.Error(errors.New(long)))
+		newLogging(&out, nil, config.Log{Level: "info", Format: format}).logger().Info(long, zap.String("a", long), zap.Error(errors.New(long)))
 		if out.Len() > 3*(maxLogValue+100) {
 			t.Errorf("%s: the line has %d bytes", format, out.Len())
 		}
@@ -104,7 +104,7 @@ func TestLogCutsLongTexts(t *testing.T) {
 
 func TestLogLevelAndFormatChangeForLoggersMadeBefore(t *testing.T) {
 	var out bytes.Buffer
-	logging := newLogging(&out, config.Log{Level: "warn", Format: "json"})
+	logging := newLogging(&out, nil, config.Log{Level: "warn", Format: "json"})
 	log := logging.logger().With(zap.String("door", "server")).WithOptions(zap.WithClock(fixedClock{}))
 	log.Info("not said")
 	logging.apply(config.Log{Level: "debug", Format: "text"})
@@ -120,7 +120,7 @@ func TestLogLevelAndFormatChangeForLoggersMadeBefore(t *testing.T) {
 }
 
 func TestLogOfAnUnknownLevelIsInfo(t *testing.T) {
-	logging := newLogging(&bytes.Buffer{}, config.Log{})
+	logging := newLogging(&bytes.Buffer{}, nil, config.Log{})
 	if got := logging.level.Level(); got != zapcore.InfoLevel {
 		t.Errorf("got %s", got)
 	}

@@ -35,6 +35,7 @@ type sink struct {
 // unwritten is a line that is not written yet.
 type unwritten struct {
 	line []byte
+	send func() error  // takes the entry where it can, in place of out; nil: out takes the line
 	done chan struct{} // closed when it is
 }
 
@@ -51,9 +52,10 @@ func newSink(out io.Writer, lost func(lines uint64) []byte) *sink {
 	return &sink{out: file, patience: sinkPatience, lost: lost}
 }
 
-// write returns once the line is written, or when it has waited long enough.
-func (s *sink) write(line []byte) {
-	done := s.queue(line)
+// write returns once the line is written, or when it has waited long enough. Where send is not nil and gives no error,
+// it took the entry, and the line is not needed.
+func (s *sink) write(line []byte, send func() error) {
+	done := s.queue(line, send)
 	if done == nil {
 		return
 	}
@@ -73,14 +75,14 @@ func (s *sink) write(line []byte) {
 }
 
 // queue gives what to wait for; nil = nothing.
-func (s *sink) queue(line []byte) <-chan struct{} {
+func (s *sink) queue(line []byte, send func() error) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bytes+len(line) > maxUnwritten && len(s.waiting) > 0 {
 		s.missed++
 		return nil
 	}
-	next := unwritten{line: line, done: make(chan struct{})}
+	next := unwritten{line: line, send: send, done: make(chan struct{})}
 	s.waiting = append(s.waiting, next)
 	s.bytes += len(line)
 	if s.idle == nil {
@@ -96,7 +98,9 @@ func (s *sink) queue(line []byte) <-chan struct{} {
 // drain writes until nothing waits. What cannot be written, as no reader is there or the disk is full, is lost.
 func (s *sink) drain() {
 	for next, ok := s.next(); ok; next, ok = s.next() {
-		_, _ = s.out.Write(next.line)
+		if next.send == nil || next.send() != nil {
+			_, _ = s.out.Write(next.line)
+		}
 		close(next.done)
 	}
 }

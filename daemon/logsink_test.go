@@ -21,7 +21,7 @@ func TestNobodyWaitsForWhoReadsTheLog(t *testing.T) {
 	mustDo(t, err)
 	defer reads.Close()
 	defer writes.Close()
-	logging := newLogging(writes, config.Log{Level: "info", Format: "json"})
+	logging := newLogging(writes, nil, config.Log{Level: "info", Format: "json"})
 	log := logging.logger()
 	const lines = 10_000 // of some 170 bytes: the pipe holds 64 KiB, the sink 256
 	var longest time.Duration
@@ -69,7 +69,7 @@ func TestALogWithoutAReaderHurtsNobody(t *testing.T) {
 	reads, writes, err := os.Pipe()
 	mustDo(t, err, reads.Close())
 	defer writes.Close()
-	logging := newLogging(writes, config.Log{Level: "info", Format: "json"})
+	logging := newLogging(writes, nil, config.Log{Level: "info", Format: "json"})
 	began := time.Now()
 	for range 1000 {
 		logging.logger().Info("a line")
@@ -83,7 +83,7 @@ func TestALogWithoutAReaderHurtsNobody(t *testing.T) {
 // What cannot block is written before the caller goes on, line by line, whoever else writes.
 func TestLinesToMemoryAreWrittenAtOnce(t *testing.T) {
 	var out bytes.Buffer
-	log := newLogging(&out, config.Log{Level: "info", Format: "json"}).logger()
+	log := newLogging(&out, nil, config.Log{Level: "info", Format: "json"}).logger()
 	for i := range 1000 {
 		log.Info("a line")
 		if got := bytes.Count(out.Bytes(), []byte("\n")); got != i+1 {

@@ -15,6 +15,12 @@ import (
 func formatText(entry zapcore.Entry, fields []zapcore.Field) []byte {
 	line := entry.Time.AppendFormat(nil, "2006-01-02 15:04:05 ")
 	line = append(line, (entry.Level.String() + "      ")[:6]...)
+	line = appendSentence(line, entry, fields)
+	return append(line, '\n')
+}
+
+// appendSentence writes the message, then name=value.
+func appendSentence(line []byte, entry zapcore.Entry, fields []zapcore.Field) []byte {
 	line = appendVisible(line, entry.Message)
 	for _, field := range fields {
 		values := zapcore.NewMapObjectEncoder()
@@ -30,7 +36,7 @@ func formatText(entry zapcore.Entry, fields []zapcore.Field) []byte {
 		line = append(line, " stack="...)
 		line = appendValue(line, strings.ReplaceAll(entry.Stack, "\n", " | "))
 	}
-	return append(line, '\n')
+	return line
 }
 
 // appendVisible writes text as it is, but for what is not printable: that stands there as Go would escape it.

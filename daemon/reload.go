@@ -19,18 +19,22 @@ import (
 type reloader struct {
 	// What outlives configurations.
 	path     string // absolute
+	reading  config.ReadOptions
 	pace     pace
 	log      *zap.Logger
 	logging  *logging // nil: the log is not ours to change
 	gate     *access.Gate
 	ring     *keys.Ring
 	doors    *doors
+	systemd  *Systemd
 	signals  <-chan struct{}
 	requests chan chan<- admin.ReloadResult
 	done     chan struct{} // closed when the loop has ended
 
-	// What is now; any goroutine may load it.
-	state atomic.Pointer[state]
+	// What is now; any goroutine may load them.
+	state  atomic.Pointer[state]
+	taken  atomic.Uint64 // configurations that served after the first
+	turned atomic.Uint64 // files that were refused
 
 	// What the loop alone touches.
 	watch    *watch
@@ -39,7 +43,9 @@ type reloader struct {
 	client   *http.Client // the ring's
 	last     *config.Tree // that was read
 	pending  *candidate
-	refused  string // fingerprint of the files that were refused last; "" once a later look was good
+	watchdog *watchdog // nil: none is expected
+	told     string    // the sentence that systemd has
+	refused  string    // fingerprint of the files that were refused last; "" once a later look was good
 }
 
 // state is what serves, and what was refused since. It is immutable.
@@ -69,8 +75,10 @@ func (r *reloader) loop(ctx context.Context) {
 	defer r.debounce.stop()
 	poll := time.NewTicker(r.pace.poll)
 	defer poll.Stop()
+	defer r.watchdog.stop()
 	r.arm()
 	for {
+		r.announce()
 		select {
 		case <-ctx.Done():
 			r.abandon().answer(r.stopping())
@@ -101,6 +109,11 @@ func (r *reloader) loop(ctx context.Context) {
 			r.fetched(err)
 		case <-r.pending.due():
 			r.attempt()
+		case <-r.watchdog.due():
+			r.watchdog.begin()
+		case err := <-r.watchdog.checked():
+			r.watchdog.report(err)
+		case <-r.watchdog.looks():
 		}
 	}
 }
@@ -144,7 +157,7 @@ func (r *reloader) gather(first chan<- admin.ReloadResult) waiters {
 // answer, also where nothing has changed since the last one.
 func (r *reloader) look(waiting waiters, asked bool) {
 	r.arm() // before reading: what changes from here on is an event
-	tree, faults := config.Read(r.path, config.ReadOptions{})
+	tree, faults := config.Read(r.path, r.reading)
 	seen := fingerprint(tree, faults)
 	switch {
 	case seen == r.state.Load().seen:
@@ -181,6 +194,7 @@ func (r *reloader) arm() {
 
 // consider judges files that neither serve nor are waited for.
 func (r *reloader) consider(tree *config.Tree, faults config.Faults, seen string, waiting waiters) {
+	r.systemd.tellReloading()
 	loaded, faults := judge(tree, faults)
 	if faults.Refuse() {
 		r.refuse(seen, faults, "", waiting)
@@ -198,11 +212,13 @@ func (r *reloader) consider(tree *config.Tree, faults config.Faults, seen string
 func (r *reloader) refuse(seen string, faults config.Faults, problem string, waiting waiters) {
 	now := r.state.Load()
 	r.refused = seen
+	r.turned.Add(1)
 	r.state.Store(&state{running: now.running, refused: &admin.RefusedLoad{At: time.Now(), Faults: faults, Problem: problem}})
 	fields := []zap.Field{zap.Uint64("generation", now.generation)}
 	if problem != "" {
 		fields = append(fields, zap.String("problem", problem))
 	}
+	r.ready()
 	r.log.Warn("the configuration's files are refused; what served before goes on", fields...)
 	logFaults(r.log, faults)
 	waiting.answer(admin.ReloadResult{Changed: true, Generation: now.generation, Faults: faults, Problem: problem})

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -21,6 +20,7 @@ import (
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/gateway"
 	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/metrics"
 	"github.com/claimd/claimd/daemon/proxy"
 )
 
@@ -36,15 +36,20 @@ func run(ctx context.Context, options Options, pace pace, watcher func() (*fsnot
 		return err
 	}
 	options.ConfigPath = path
-	tree, faults := config.Read(path, config.ReadOptions{})
+	tree, faults := config.Read(path, config.ReadOptions{Credentials: options.Credentials})
 	seen := fingerprint(tree, faults)
 	loaded, faults := judge(tree, faults)
 	if faults.Refuse() {
 		return faults
 	}
+	given, err := inherit(options.Systemd.handedOver())
+	if err != nil {
+		return err
+	}
 	d := &daemon{options: options, pace: pace, started: time.Now()}
 	d.openLog(loaded.Config.Log)
-	if err := d.start(loaded, seen, watcher); err != nil {
+	if err := d.start(loaded, seen, given, watcher); err != nil {
+		given.close()
 		return err
 	}
 	return d.serve(ctx)
@@ -52,10 +57,9 @@ func run(ctx context.Context, options Options, pace pace, watcher func() (*fsnot
 
 // daemon is a running claimd.
 type daemon struct {
-	options  Options
-	pace     pace
-	started  time.Time
-	draining atomic.Bool
+	options Options
+	pace    pace
+	started time.Time
 
 	log      *zap.Logger
 	logging  *logging // nil: Options.Log is used
@@ -70,14 +74,14 @@ type daemon struct {
 func (d *daemon) openLog(cfg config.Log) {
 	d.log = d.options.Log
 	if d.log == nil {
-		d.logging = newLogging(os.Stderr, cfg)
+		d.logging = newLogging(os.Stderr, d.options.Systemd.journalSender(), cfg)
 		d.log = d.logging.logger()
 	}
 }
 
 // start binds all sockets and compiles the first Snapshot. It waits for no network: keys are fetched by the ring later.
 // After an error nothing is left behind.
-func (d *daemon) start(loaded *Loaded, seen string, watcher func() (*fsnotify.Watcher, error)) (err error) {
+func (d *daemon) start(loaded *Loaded, seen string, given *inherited, watcher func() (*fsnotify.Watcher, error)) (err error) {
 	d.socket, err = admin.Listen(loaded.Config.Admin.Socket)
 	if err != nil {
 		return fmt.Errorf("admin.socket: %w", err)
@@ -86,9 +90,10 @@ func (d *daemon) start(loaded *Loaded, seen string, watcher func() (*fsnotify.Wa
 	now := &running{loaded: loaded, seen: seen, providers: loaded.Open(d.ring), generation: 1, at: time.Now()}
 	d.gate = access.NewGate(loaded.Snapshot(now.providers, now.generation), access.Options{Log: d.log, Kept: d.options.Kept})
 	d.doors = newDoors(d.log, map[string]http.Handler{
-		doorServer: gateway.Handler(d.gate),
-		doorProxy:  proxy.Handler(d.gate, d.log),
-	}, d.pace.drain)
+		doorServer:  gateway.Handler(d.gate),
+		doorProxy:   proxy.Handler(d.gate, d.log),
+		doorMetrics: metrics.Handler(d.status),
+	}, d.pace, d.options.Systemd, given)
 	change, err := d.doors.prepare(loaded.Config)
 	if err != nil {
 		d.ring.Close()
@@ -116,8 +121,8 @@ func (d *daemon) keysDirectory(loaded *Loaded) string {
 
 func (d *daemon) newReloader(now *running, watcher func() (*fsnotify.Watcher, error)) *reloader {
 	r := &reloader{
-		path: d.options.ConfigPath, pace: d.pace, log: d.log, logging: d.logging,
-		gate: d.gate, ring: d.ring, doors: d.doors,
+		path: d.options.ConfigPath, reading: config.ReadOptions{Credentials: d.options.Credentials}, pace: d.pace, log: d.log, logging: d.logging,
+		gate: d.gate, ring: d.ring, doors: d.doors, systemd: d.options.Systemd,
 		signals:  d.options.Reload,
 		requests: make(chan chan<- admin.ReloadResult),
 		done:     make(chan struct{}),
@@ -128,6 +133,9 @@ func (d *daemon) newReloader(now *running, watcher func() (*fsnotify.Watcher, er
 		debounce: debounce{quiet: d.pace.quiet, most: d.pace.most},
 	}
 	r.state.Store(&state{running: now})
+	if every := d.options.Systemd.expects(); every > 0 {
+		r.watchdog = newWatchdog(d.log, d.options.Systemd, every)
+	}
 	return r
 }
 
@@ -135,6 +143,7 @@ func (d *daemon) newReloader(now *running, watcher func() (*fsnotify.Watcher, er
 func (d *daemon) serve(ctx context.Context) error {
 	reloading, stopReloading := context.WithCancel(context.Background())
 	defer stopReloading()
+	d.reloader.ready()
 	go d.reloader.loop(reloading)
 	administered := make(chan error, 1)
 	go func() { administered <- d.admin.Serve(d.socket) }()
@@ -150,7 +159,8 @@ func (d *daemon) serve(ctx context.Context) error {
 		failure = fmt.Errorf("the admin socket: %w", err)
 		administered <- nil
 	}
-	d.draining.Store(true)
+	d.gate.Retire()
+	d.options.Systemd.tell(stopping, "STATUS=Stopping: requests under way may end")
 	stopReloading()
 	<-d.reloader.done
 	d.doors.close()

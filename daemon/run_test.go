@@ -182,10 +182,10 @@ func TestRunServesWithoutAStateDirectory(t *testing.T) {
 		{"of another user", func(s *site) error { return os.Chown(s.dir+"/state", 12345, -1) }, "DIR/state: want the owner root, got uid 12345\n  hint: chown root DIR/state"},
 		{"a file", func(s *site) error {
 			return errors.Join(os.Remove(s.dir+"/state"), os.WriteFile(s.dir+"/state", nil, 0o600))
-		}, "mkdir DIR/state: not a directory"},
+		}, "mkdir DIR/state: not a directory\n  hint: make it for claimd's user, or set directory under [state]"},
 		{"a link to nowhere", func(s *site) error {
 			return errors.Join(os.Remove(s.dir+"/state"), os.Symlink(s.dir+"/nowhere", s.dir+"/state"))
-		}, "mkdir DIR/state: file exists"},
+		}, "mkdir DIR/state: file exists\n  hint: make it for claimd's user, or set directory under [state]"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,6 +4,11 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // How many connections of one door may say nothing. Each takes some 28 KiB of resident memory until the door's time
@@ -11,6 +16,11 @@ import (
 const (
 	maxUnasked = 512 // that have not sent one whole request header yet (5 s at most)
 	maxIdle    = 512 // between two requests (60 s at most)
+)
+
+const (
+	maxBehind = 100 * time.Millisecond // the next connection waits at most, until those before it have been read
+	maxRead   = 20 * time.Millisecond  // from accepting a connection, and from its first bytes, until what was sent is judged
 )
 
 // silence keeps the connections of one door that say nothing, and closes the one that is silent for longest when there is
@@ -33,6 +43,18 @@ type quiet struct {
 type connection struct {
 	net.Conn
 	place
+	accepted time.Time
+	heard    atomic.Pointer[time.Time] // when the first bytes were read; nil: none yet
+}
+
+// Read implements net.Conn.
+func (c *connection) Read(into []byte) (int, error) {
+	n, err := c.Conn.Read(into)
+	if n > 0 && c.heard.Load() == nil {
+		now := time.Now()
+		c.heard.Store(&now)
+	}
+	return n, err
 }
 
 // CloseWrite ends what is written. net/http asks for it so that a client which still sends reads its refusal before the
@@ -45,6 +67,21 @@ func (c *connection) CloseWrite() error {
 	return half.CloseWrite()
 }
 
+// unread reports whether the kernel holds bytes of the connection that nobody has read yet (tcp(7), unix(7): SIOCINQ).
+func (c *connection) unread() bool {
+	inner, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := inner.SyscallConn()
+	if err != nil {
+		return false
+	}
+	waiting := 0
+	_ = raw.Control(func(fd uintptr) { waiting, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }) // what is closed holds none
+	return waiting > 0
+}
+
 // place is one in a ring. It belongs to its connection, so that a request costs no memory and no search.
 type place struct {
 	conn          *connection // nil at the ends of the ring
@@ -53,10 +90,17 @@ type place struct {
 }
 
 // acceptor gives connections that silence knows.
-type acceptor struct{ net.Listener }
+type acceptor struct {
+	net.Listener
+	silence *silence
+}
 
-// Accept implements net.Listener.
+// Accept implements net.Listener. It takes nobody while it is the process that is behind: after a restart the queue may
+// hold more connections than there are places for, all with a request that nobody has read yet.
 func (a acceptor) Accept() (net.Conn, error) {
+	for begun := time.Now(); a.silence.behind() && time.Since(begun) < maxBehind; {
+		time.Sleep(time.Millisecond)
+	}
 	accepted, err := a.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -65,7 +109,7 @@ func (a acceptor) Accept() (net.Conn, error) {
 }
 
 func newConnection(accepted net.Conn) *connection {
-	c := &connection{Conn: accepted}
+	c := &connection{Conn: accepted, accepted: time.Now()}
 	c.place.conn = c
 	return c
 }
@@ -87,6 +131,35 @@ func (s *silence) note(accepted net.Conn, state http.ConnState) {
 	}
 	if excess := s.move(&conn.place, state); excess != nil {
 		_ = excess.Close() // its goroutine sees that and tells StateClosed
+	}
+}
+
+// behind reports whether the next connection would push out one that has sent what nobody has read yet, or that had no
+// time to.
+func (s *silence) behind() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unasked.count < s.unasked.most {
+		return false
+	}
+	first := s.unasked.ends.after.conn
+	heard := first.heard.Load()
+	return time.Since(first.accepted) < maxRead || first.unread() || heard != nil && time.Since(*heard) < maxRead
+}
+
+// closeUnasked closes all connections that have not sent a whole request header, as far as claimd has read what they
+// sent.
+func (s *silence) closeUnasked() {
+	s.mu.Lock()
+	var all []*connection
+	for p := s.unasked.ends.after; p != &s.unasked.ends; p = p.after {
+		all = append(all, p.conn)
+	}
+	s.mu.Unlock()
+	for _, conn := range all {
+		if !conn.unread() {
+			_ = conn.Close()
+		}
 	}
 }
 

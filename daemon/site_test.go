@@ -78,6 +78,9 @@ type site struct {
 	signals chan struct{}
 	log     *zap.Logger      // nil: one that logs observes
 	wall    func() time.Time // nil: this host's clock
+	systemd *Systemd         // nil: no service manager
+
+	credentials string // systemd's directory of them; "": none
 
 	stop  func() // nil: does not run
 	ended chan error
@@ -101,7 +104,7 @@ func newSite(t *testing.T) *site {
 		admin:  admin.NewClient(filepath.Join(dir, "run/admin.sock")),
 		pace: pace{
 			poll: time.Hour, quiet: 20 * time.Millisecond, most: 100 * time.Millisecond,
-			fetch: 5 * time.Second, retry: 20 * time.Millisecond, retryMost: 50 * time.Millisecond, drain: 2 * time.Second,
+			fetch: 5 * time.Second, retry: 20 * time.Millisecond, retryMost: 50 * time.Millisecond, unasked: time.Second, drain: 2 * time.Second,
 		},
 		watcher: fsnotify.NewWatcher,
 		signals: make(chan struct{}),
@@ -200,7 +203,8 @@ func (s *site) begin(ready func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ended = make(chan error, 1)
-	options := Options{ConfigPath: s.config, Version: "test", Log: log, Reload: s.signals, Ready: ready, wall: s.wall}
+	options := Options{ConfigPath: s.config, Version: "test", Log: log, Reload: s.signals, Ready: ready, Systemd: s.systemd,
+		Credentials: s.credentials, wall: s.wall}
 	go func() { s.ended <- run(ctx, options, s.pace, s.watcher) }()
 	s.stop = cancel
 	s.t.Cleanup(func() {

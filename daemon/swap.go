@@ -72,6 +72,8 @@ func (r *reloader) swap() {
 	}
 	r.pending, r.refused = nil, ""
 	r.state.Store(&state{running: next})
+	r.taken.Add(1)
+	r.ready()
 	logServing(r.log, next)
 	c.waiters.answer(admin.ReloadResult{OK: true, Changed: true, Generation: next.generation, Faults: c.loaded.Notices})
 }

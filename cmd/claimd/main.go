@@ -84,6 +84,8 @@ func serve(options daemon.Options) error {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	options.Reload = hangups(ctx)
+	options.Systemd = daemon.FromSystemd()
+	options.Credentials = os.Getenv("CREDENTIALS_DIRECTORY") // systemd.exec(5)
 	return daemon.Run(ctx, options)
 }
 
@@ -117,13 +119,26 @@ func report(err error, stderr io.Writer) int {
 	}
 	if faults, ok := errors.AsType[config.Faults](err); ok {
 		fmt.Fprintln(stderr, faults.Error())
+		if unread(faults) {
+			return exitPermission
+		}
 		return exitConfig
 	}
 	fmt.Fprintf(stderr, "claimd: %v\n", err)
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return exitPermission
 	}
 	return exitFailed
+}
+
+// unread reports whether nothing is known to be wrong but that files may not be read.
+func unread(faults config.Faults) bool {
+	for _, fault := range faults {
+		if !fault.Notice && !fault.Unreadable {
+			return false
+		}
+	}
+	return true
 }
 
 // version is set by the linker (-X main.version=...); "" = what daemon.Version finds.

@@ -129,6 +129,21 @@ func TestEachErrorHasItsExitCode(t *testing.T) {
 			"a port that only root may bind", fmt.Errorf("cannot listen on 127.0.0.1:80: %w", syscall.EACCES),
 			77, "claimd: cannot listen on 127.0.0.1:80: permission denied\n",
 		},
+		{
+			"a read-only file system", fmt.Errorf("admin.socket: %w", syscall.EROFS),
+			77, "claimd: admin.socket: read-only file system\n",
+		},
+		{
+			"a file that may not be read", config.Faults{
+				{File: "a.toml", Problem: "cannot be read: permission denied", Hint: "chmod u+r a.toml", Unreadable: true},
+				{File: "a.toml", Problem: "a notice is not printed", Notice: true},
+			}, 77, "a.toml: cannot be read: permission denied\n  hint: chmod u+r a.toml\n",
+		},
+		{
+			"one that may not be read, beside a fault", config.Faults{
+				{File: "a.toml", Problem: "cannot be read: permission denied", Unreadable: true}, {File: "b.toml", Line: 1, Problem: "unknown key"},
+			}, 78, "a.toml: cannot be read: permission denied\nb.toml:1: unknown key\n",
+		},
 		{"another", errors.New("the admin socket: closed"), 1, "claimd: the admin socket: closed\n"},
 	}
 	for _, test := range tests {

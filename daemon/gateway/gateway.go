@@ -25,8 +25,7 @@ func Handler(gate *access.Gate) http.Handler {
 		case "/livez":
 			health(w, r, true)
 		case "/readyz":
-			snapshot := gate.Snapshot()
-			health(w, r, snapshot != nil && snapshot.Ready())
+			health(w, r, gate.Ready())
 		default:
 			writeJSON(w, http.StatusNotFound, errorBody{"not_found"})
 		}

@@ -29,9 +29,25 @@ const KeepGroup = -1
 type UnixSocket struct {
 	net.Listener
 	path   string
-	file   fs.FileInfo // as it was bound
+	file   fs.FileInfo // as it was bound or adopted
 	closed sync.Once
 }
+
+// AdoptUnix takes over a socket that was bound to path before this process began. The error says that its file is gone.
+func AdoptUnix(listener *net.UnixListener, path string) (*UnixSocket, error) {
+	file, err := os.Lstat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if file.Mode().Type() != fs.ModeSocket || listener.Addr().String() != path {
+		return nil, fmt.Errorf("want the socket of %s there, got a %s", listener.Addr(), kind(file.Mode()))
+	}
+	listener.SetUnlinkOnClose(false)
+	return &UnixSocket{Listener: listener, path: path, file: file}, nil
+}
+
+// Leave has Close leave the file where it is, for a process that takes the socket over.
+func (s *UnixSocket) Leave() { s.closed.Do(func() {}) }
 
 // BindUnix listens at path, which is absolute and whose directory is there. A stale socket is replaced: one that a
 // process left behind which did not end in order. A socket that answers, a symbolic link and every other file is
@@ -146,14 +162,25 @@ func (s *UnixSocket) Permit(mode fs.FileMode, group int) error {
 		return fmt.Errorf("another file stands at %s\n  hint: restart claimd", s.path)
 	}
 	if group == KeepGroup {
-		group = int(s.file.Sys().(*syscall.Stat_t).Gid)
+		group = gidOf(s.file)
 	}
-	if err := os.Lchown(s.path, -1, group); err != nil {
+	if err := s.give(group); err != nil {
 		return fmt.Errorf("cannot give the socket to group %d: %w\n  hint: the user that claimd runs as must be a member of "+
 			"server.socket_group", group, cause(err))
 	}
 	return os.Chmod(s.path, mode)
 }
+
+// give changes the group where it is another: a sandbox may forbid the very call (SystemCallFilter=~@privileged).
+func (s *UnixSocket) give(group int) error {
+	now, err := os.Lstat(s.path)
+	if err != nil || gidOf(now) == group {
+		return err
+	}
+	return os.Lchown(s.path, -1, group)
+}
+
+func gidOf(file fs.FileInfo) int { return int(file.Sys().(*syscall.Stat_t).Gid) }
 
 // own reports whether the file is this socket's. It holds until Close: a bound socket keeps its inode from being given
 // to another file.
@@ -183,6 +210,8 @@ func kind(mode fs.FileMode) string {
 		return "symbolic link"
 	case fs.ModeNamedPipe:
 		return "pipe"
+	case fs.ModeSocket:
+		return "socket"
 	}
 	return "device"
 }
