@@ -8,7 +8,14 @@ BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLA
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build run test vet lint bench microbench soak strangers fuzz mutate install clean
+# The packages: dist/*.deb and dist/*.rpm, the same bytes for the same commit.
+NFPM_MODULE       := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
+NFPM              ?= bin/tools/nfpm
+ARCHES            ?= amd64 arm64
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+PACKAGE_VERSION   ?= $(shell packaging/version.sh '$(VERSION)' '$(SOURCE_DATE_EPOCH)')
+
+.PHONY: build run test vet lint bench microbench soak strangers fuzz mutate install clean deb rpm packages reproducible lintian test-system
 
 build: ## bin/claimd, bin/claimctl and bin/fakeentra
 	@$(BUILD) -o bin/ ./cmd/...
@@ -20,9 +27,13 @@ test: vet ## everything, with the race detector
 	$(GO) test -race -timeout 10m ./...
 
 vet:
-	@unformatted=$$(gofmt -l cmd daemon mapping); \
-	if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; echo "hint: gofmt -w cmd daemon mapping"; exit 1; fi
+	@unformatted=$$(gofmt -l cmd daemon mapping packaging); \
+	if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; echo "hint: gofmt -w cmd daemon mapping packaging"; exit 1; fi
 	$(GO) vet ./...
+
+test-system: ## as root, on Debian: the packages installed under a systemd of its own; the first run fetches a Debian
+	@$(MAKE) --no-print-directory deb ARCHES=$$($(GO) env GOARCH)
+	CLAIMD_SYSTEM='$(CURDIR)/dist' $(GO) test -count=1 -v -timeout 15m ./packaging/systemtest
 
 lint: ## the linters of .golangci.yaml; builds the program once
 	@mkdir -p bin/tools
@@ -58,5 +69,32 @@ install: build ## into $(DESTDIR)$(PREFIX)/bin and $(DESTDIR)/etc/claimd; a conf
 	install -m 0755 bin/claimd bin/claimctl $(DESTDIR)$(PREFIX)/bin/
 	test -e $(DESTDIR)/etc/claimd/claimd.toml || install -m 0640 etc/claimd/claimd.toml $(DESTDIR)/etc/claimd/claimd.toml
 
+deb: ## dist/*.deb for $(ARCHES): claimd, and claimd-fakeentra
+
+rpm: ## dist/*.rpm, likewise
+
+packages: deb rpm
+
+deb rpm: $(ARCHES:%=dist/build/%) $(NFPM)
+	@for arch in $(ARCHES); do for package in claimd claimd-fakeentra; do \
+	  VERSION='$(VERSION)' PACKAGE_VERSION='$(PACKAGE_VERSION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' NFPM='$(NFPM)' \
+	  packaging/build.sh $$package $@ $$arch || exit 1; \
+	done; done
+
+.PHONY: $(ARCHES:%=dist/build/%)
+$(ARCHES:%=dist/build/%): # the programs that go into the packages
+	@GOOS=linux GOARCH=$(@F) $(BUILD) -o $@/ ./cmd/...
+
+bin/tools/nfpm: # built once, by the Go that is here
+	@mkdir -p bin/tools
+	GOBIN=$(CURDIR)/bin/tools GOFLAGS= $(GO) install $(NFPM_MODULE)
+
+reproducible: $(NFPM) ## builds all packages twice, in two folders with two caches, and compares them byte by byte
+	@NFPM='$(NFPM)' ARCHES='$(ARCHES)' VERSION='$(VERSION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' \
+	packaging/reproducible.sh
+
+lintian: deb ## what Debian's checker says of the debs; what it may say is in packaging/deb/*.lintian-overrides
+	lintian --fail-on error,warning --tag-display-limit 0 dist/*_$(PACKAGE_VERSION)-1_*.deb
+
 clean: ## what make built
-	rm -rf bin
+	rm -rf bin dist
