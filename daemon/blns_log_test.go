@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +44,7 @@ func TestANaughtyUserIsOneLineOfTheLog(t *testing.T) {
 			newLogging(&lines, nil, config.Log{Level: "debug", Format: "json"}).logger().Core())),
 		Now: func() time.Time { return now },
 	})
-	for _, name := range naughtyStrings(t)[1:] {
+	for _, name := range vectors.NaughtyStrings(t)[1:] {
 		now = now.Add(time.Second) // one line a second is written for each reason
 		token, err := s.tenant.Mint(entratest.Request{User: "ada", Claims: map[string]any{"sub": name, "groups": []string{name}}})
 		mustDo(t, err)
@@ -94,28 +92,4 @@ func userOfText(line string) string {
 	}
 	user, _, _ := strings.Cut(rest, " ")
 	return user
-}
-
-// naughtyStrings gives the distinct strings of the big list of naughty strings in its order, the empty one first.
-func naughtyStrings(t testing.TB) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(vectors.Dir(t), "blns", "blns.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all, distinct []string
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, text := range all {
-		if !seen[text] {
-			distinct = append(distinct, text)
-		}
-		seen[text] = true
-	}
-	if len(distinct) != 511 || distinct[0] != "" {
-		t.Fatalf("got %d distinct strings, the first %q, want 511 and none in it", len(distinct), distinct[0])
-	}
-	return distinct
 }

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +34,7 @@ func namedSo(names []string) plan {
 // sees exactly those, in the headers and in whoami.
 func TestNaughtyStringsPassThroughTheWholeDaemon(t *testing.T) {
 	w := newWorld(t)
-	names := naughtyStrings(t)[1:]
+	names := vectors.NaughtyStrings(t)[1:]
 	c := w.own(t, namedSo(names))
 	for i, name := range names {
 		groups := []string{name, names[(i+1)%len(names)], names[(i+2)%len(names)]}
@@ -86,7 +84,7 @@ func decodedHeader(t *testing.T, header string) []string {
 
 // FAULTS 85: a configuration with every one of them is sound, and what cannot be told apart by looking is worth a notice.
 func TestNaughtyNamesLoadWithNotices(t *testing.T) {
-	names := naughtyStrings(t)[1:]
+	names := vectors.NaughtyStrings(t)[1:]
 	p := namedSo(names)
 	text := p.text(startTenant(t, people(contosoTenant)))
 	kinds := map[string]int{}
@@ -123,28 +121,4 @@ func kindOf(fault config.Fault) string {
 		}
 	}
 	return fault.Problem
-}
-
-// naughtyStrings gives the distinct strings of the big list of naughty strings in its order, the empty one first.
-func naughtyStrings(t testing.TB) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(vectors.Dir(t), "blns", "blns.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all, distinct []string
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, text := range all {
-		if !seen[text] {
-			distinct = append(distinct, text)
-		}
-		seen[text] = true
-	}
-	if len(distinct) != 511 || distinct[0] != "" {
-		t.Fatalf("got %d distinct strings, the first %q, want 511 and none in it", len(distinct), distinct[0])
-	}
-	return distinct
 }

@@ -1,11 +1,8 @@
 package mapping_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -48,7 +45,7 @@ func mapped(t *testing.T, policy *mapping.Policy, id string, claims mapping.Clai
 
 // The 511 x 511 pairs of a claim value and a name: what a value names is compared with every name there is.
 func TestANaughtyStringNamesItselfAlone(t *testing.T) {
-	all := naughtyStrings(t)
+	all := vectors.NaughtyStrings(t)
 	names := all[1:] // a local name is not empty
 	policy := compile(t, everyName(names))
 	for i, value := range all {
@@ -90,7 +87,7 @@ func TestANaughtyStringNamesItselfAlone(t *testing.T) {
 // The same of `values`: there a string stands for a group of another name.
 func TestANaughtyStringAmongValuesNamesItsGroupAlone(t *testing.T) {
 	rules := mapping.Rules{CaseSensitive: true, Providers: []mapping.Provider{{Name: "contoso", AdminGroup: "the last"}}}
-	all := naughtyStrings(t)
+	all := vectors.NaughtyStrings(t)
 	for i, value := range all[1:] {
 		rules.Groups = append(rules.Groups, mapping.Local{Name: fmt.Sprintf("g%d", i+1), Values: []string{value}})
 	}
@@ -108,7 +105,7 @@ func TestANaughtyStringAmongValuesNamesItsGroupAlone(t *testing.T) {
 
 // A string as the admin group or the admin value makes no administrator of any other.
 func TestANaughtyAdminIsItselfAlone(t *testing.T) {
-	all := naughtyStrings(t)
+	all := vectors.NaughtyStrings(t)
 	everyone := list(all...)
 	for i, admin := range all[1:] {
 		provider := mapping.Provider{Name: "contoso", AdminGroup: admin}
@@ -131,7 +128,7 @@ func TestANaughtyAdminIsItselfAlone(t *testing.T) {
 
 // Where case is ignored, a string names what strings.EqualFold calls equal, and names that are equal so are refused.
 func TestFoldedNaughtyStringsAreAmbiguousOrNameWhatIsEqual(t *testing.T) {
-	all := naughtyStrings(t)
+	all := vectors.NaughtyStrings(t)
 	rules := everyName(all[1:])
 	rules.CaseSensitive, rules.Users = false, nil
 	policy, faults := mapping.Compile(rules)
@@ -189,28 +186,4 @@ func TestFoldedNaughtyStringsAreAmbiguousOrNameWhatIsEqual(t *testing.T) {
 			t.Errorf("%+q names %+q, want %+q", value, got.Groups, want)
 		}
 	}
-}
-
-// naughtyStrings gives the distinct strings of the big list of naughty strings in its order, the empty one first.
-func naughtyStrings(t testing.TB) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(vectors.Dir(t), "blns", "blns.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all, distinct []string
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, text := range all {
-		if !seen[text] {
-			distinct = append(distinct, text)
-		}
-		seen[text] = true
-	}
-	if len(distinct) != 511 || distinct[0] != "" {
-		t.Fatalf("got %d distinct strings, the first %q, want 511 and none in it", len(distinct), distinct[0])
-	}
-	return distinct
 }

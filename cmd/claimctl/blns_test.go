@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -41,7 +39,7 @@ func wantRows(t *testing.T, what, text string, want ...string) {
 }
 
 func TestANaughtyStringIsOneRowOfDenials(t *testing.T) {
-	for _, value := range naughtyStrings(t) {
+	for _, value := range vectors.NaughtyStrings(t) {
 		d := access.Denial{ID: "a-1", Time: noon(), Reason: reason.NoGroup, User: value, Client: "app", Unmatched: []string{value, "x"}}
 		shown := shownAs(t, value)
 		user := shown
@@ -61,7 +59,7 @@ func TestANaughtyStringIsOneRowOfDenials(t *testing.T) {
 }
 
 func TestANaughtyStringIsOneRowOfExplain(t *testing.T) {
-	for _, value := range naughtyStrings(t) {
+	for _, value := range vectors.NaughtyStrings(t) {
 		shown := shownAs(t, value)
 		rows := func(write func(p *page)) string {
 			p := &page{}
@@ -88,7 +86,7 @@ func TestANaughtyStringIsOneRowOfExplain(t *testing.T) {
 }
 
 func TestANaughtyStringSurvivesJSON(t *testing.T) {
-	for _, value := range naughtyStrings(t) {
+	for _, value := range vectors.NaughtyStrings(t) {
 		want := access.Denial{ID: "a-1", Time: noon(), Reason: reason.NoGroup, User: value, Unmatched: []string{value}, Mend: value}
 		for _, stream := range []bool{true, false} {
 			var out strings.Builder
@@ -108,33 +106,9 @@ func TestANaughtyStringSurvivesJSON(t *testing.T) {
 
 // A fault that quotes a name is one row, and its key can be read by whoever mends it.
 func TestANaughtyStringIsOneRowOfCheck(t *testing.T) {
-	for _, value := range naughtyStrings(t) {
+	for _, value := range vectors.NaughtyStrings(t) {
 		key := config.KeyPath(mapping.Path{"groups", value})
 		fault := config.Fault{File: "claimd.toml", Line: 2, Key: key, Problem: "is about " + value, Hint: "not " + value}
 		wantRows(t, "a fault", faultsText(config.Faults{fault}), "claimd.toml:2: "+key+": is about "+escape(value), "  hint: not "+escape(value))
 	}
-}
-
-// naughtyStrings gives the distinct strings of the big list of naughty strings in its order, the empty one first.
-func naughtyStrings(t testing.TB) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(vectors.Dir(t), "blns", "blns.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all, distinct []string
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, text := range all {
-		if !seen[text] {
-			distinct = append(distinct, text)
-		}
-		seen[text] = true
-	}
-	if len(distinct) != 511 || distinct[0] != "" {
-		t.Fatalf("got %d distinct strings, the first %q, want 511 and none in it", len(distinct), distinct[0])
-	}
-	return distinct
 }

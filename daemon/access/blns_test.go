@@ -1,10 +1,7 @@
 package access
 
 import (
-	"encoding/json"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +29,7 @@ func decoded(t *testing.T, header string) []string {
 // FAULTS 112: what stands in a claim must reach the API as it is, and as nothing more. Each naughty string is a user, a name
 // and a group here, alone and all of them in one list.
 func TestANaughtyStringSurvivesItsHeader(t *testing.T) {
-	all := naughtyStrings(t)
+	all := vectors.NaughtyStrings(t)
 	header := encodeList(all)
 	if got := decoded(t, header); !slices.Equal(got, all) {
 		t.Error("the list of all is read back as another list")
@@ -60,7 +57,7 @@ func TestANaughtyStringSurvivesItsHeader(t *testing.T) {
 // FAULTS 179: Clean gives back what can be shown and escapes the rest; no two strings of the list become one.
 func TestANaughtyStringIsCleanedOrStays(t *testing.T) {
 	seen := map[string]string{}
-	for _, value := range naughtyStrings(t) {
+	for _, value := range vectors.NaughtyStrings(t) {
 		clean := Clean(value)
 		hidden := func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
 		if strings.ContainsFunc(clean, hidden) || (clean == value) == strings.ContainsFunc(value, func(r rune) bool { return hidden(r) || r == unicode.ReplacementChar }) {
@@ -75,7 +72,7 @@ func TestANaughtyStringIsCleanedOrStays(t *testing.T) {
 
 // What explain and denials give to paste says the group that was missing, whatever its name, and is one line each.
 func TestANaughtyNameToPasteIsThatName(t *testing.T) {
-	names := naughtyStrings(t)[1:]
+	names := vectors.NaughtyStrings(t)[1:]
 	text := "[groups]\n"
 	for _, name := range names {
 		step := mapping.Step{Source: mapping.FromGroups, Value: name}
@@ -98,28 +95,4 @@ func TestANaughtyNameToPasteIsThatName(t *testing.T) {
 	if got := len(parsed.Groups); got != len(names) {
 		t.Errorf("%d groups are pasted, want %d", got, len(names))
 	}
-}
-
-// naughtyStrings gives the distinct strings of the big list of naughty strings in its order, the empty one first.
-func naughtyStrings(t testing.TB) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(vectors.Dir(t), "blns", "blns.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all, distinct []string
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, text := range all {
-		if !seen[text] {
-			distinct = append(distinct, text)
-		}
-		seen[text] = true
-	}
-	if len(distinct) != 511 || distinct[0] != "" {
-		t.Fatalf("got %d distinct strings, the first %q, want 511 and none in it", len(distinct), distinct[0])
-	}
-	return distinct
 }

@@ -183,7 +183,7 @@ To change it: ` + strings.ReplaceAll(reason.ClaimType.Mend(), "NAME", "contoso")
 			entratest.Request{User: "reader", Claims: map[string]any{"azp": nil, "groups": 7}},
 			`denied, 401 missing_claim: ` + reason.MissingClaim.Sentence() + `.
 Why: wanted azp or appid, the calling application's ID, got no azp and no appid.
-To change it: ` + strings.ReplaceAll(reason.MissingClaim.Mend(), "NAME", "contoso") + `.`},
+To change it: let the client ask Entra ID for the scope api://` + apiID + `/.default; such a token names the application that asked.`},
 		{"headers that are too large", func(c *config.Config) { c.Providers[0].UserPrefix = strings.Repeat("p", 17_000) },
 			entratest.Request{User: "reader"}, `denied, 403 header_size: ` + reason.HeaderSize.Sentence() + `.
 Why: the identity headers take 17171 bytes, 16384 at most are sent.

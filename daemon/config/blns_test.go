@@ -1,10 +1,7 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -44,7 +41,7 @@ func escaped(text string) string {
 // FAULTS 82 to 86: names are bytes. Whatever people call a group, the file that says so gives that name, unchanged, in its
 // line; so do the values that stand for it.
 func TestANaughtyNameIsReadByteForByte(t *testing.T) {
-	names := naughtyStrings(t)[1:]
+	names := vectors.NaughtyStrings(t)[1:]
 	for _, spell := range []func(string) string{basic, escaped} {
 		groups, values, roles := "[groups]\n", "[groups]\n", "[roles]\n"
 		for i, name := range names {
@@ -79,7 +76,7 @@ func TestANaughtyNameIsReadByteForByte(t *testing.T) {
 
 // A key that stands twice is found whatever it is, and however the second one is spelled.
 func TestANaughtyNameThatIsWrittenTwiceIsFound(t *testing.T) {
-	for _, name := range naughtyStrings(t) {
+	for _, name := range vectors.NaughtyStrings(t) {
 		want := "x.toml:3: groups." + quoteKey(name) + ": is written twice: here and at x.toml:2\n  hint: keep one of the two\n"
 		root, faults := decode(newFile("x.toml", []byte("[groups]\n"+basic(name)+" = 1\n"+escaped(name)+" = 1\n")))
 		if got := told(faults); got != want || root != nil {
@@ -100,7 +97,7 @@ func TestANaughtyNameThatIsWrittenTwiceIsFound(t *testing.T) {
 // Pasted between quotes as it is, a string is either itself or refused in its line; it never becomes something else.
 func TestANaughtyNameThatIsPastedIsItselfOrRefused(t *testing.T) {
 	refused := map[string]int{}
-	for _, name := range naughtyStrings(t)[1:] {
+	for _, name := range vectors.NaughtyStrings(t)[1:] {
 		for _, quote := range []string{`'`, `"`, `'''`, `"""`} {
 			text := "[groups]\na = { values = [" + quote + name + quote + "] }\n"
 			root, faults := decode(newFile("x.toml", []byte(text)))
@@ -138,28 +135,4 @@ func TestAnEmptyNameIsTold(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-}
-
-// naughtyStrings gives the distinct strings of the big list of naughty strings in its order, the empty one first.
-func naughtyStrings(t testing.TB) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(vectors.Dir(t), "blns", "blns.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all, distinct []string
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, text := range all {
-		if !seen[text] {
-			distinct = append(distinct, text)
-		}
-		seen[text] = true
-	}
-	if len(distinct) != 511 || distinct[0] != "" {
-		t.Fatalf("got %d distinct strings, the first %q, want 511 and none in it", len(distinct), distinct[0])
-	}
-	return distinct
 }

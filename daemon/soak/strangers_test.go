@@ -104,7 +104,7 @@ func (h *honest) beside(others load, d *daemonProcess, tokens int64, within time
 	return honest.stop(), theirs, most
 }
 
-// Issue "Hard to break", 5; FAULTS 158. The long form sends a million worthless tokens in its time, or what 2,000 a second
+// Issue "Hard to break", 5; FAULTS 158. The long form sends a million worthless tokens in its time, or what 4,000 a second
 // give, then as many as are answered for ten seconds.
 func TestGarbageTokensHarmNobody(t *testing.T) {
 	rate, tokens, within := 2000, int64(shortTokens), 2*time.Second
@@ -112,7 +112,7 @@ func TestGarbageTokensHarmNobody(t *testing.T) {
 		t.Parallel()
 	} else {
 		tokens, within = million, long()
-		rate = min(2000, max(200, int(million/long().Seconds())))
+		rate = min(4000, max(200, int(million/long().Seconds())))
 	}
 	r := newRig(t)
 	p := newPress(t, r, []string{analysts})
@@ -165,7 +165,7 @@ func TestUnknownKeyIDsCauseThreeFetches(t *testing.T) {
 		t.Parallel()
 	} else {
 		tokens, within = million, long()
-		rate = min(2000, max(200, int(million/long().Seconds())))
+		rate = min(4000, max(200, int(million/long().Seconds())))
 	}
 	r := newRig(t)
 	p := newPress(t, r, []string{analysts})

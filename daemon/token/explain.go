@@ -198,9 +198,12 @@ func (r *run) explainIDToken() reason.Check {
 }
 
 func (r *run) explainKind() reason.Check {
-	check := reason.Check{Want: "azp or appid, the calling application's ID", Got: r.problem}
+	check := reason.Check{
+		Want: "azp or appid, the calling application's ID", Got: r.problem,
+		Mend: "let the client ask Entra ID for " + scopeOf(r.provider) + "; such a token names the application that asked",
+	}
 	if r.claims.Caller == AppOnly {
-		check.Want = "oid, the object ID of the application under Enterprise applications"
+		check.Want, check.Mend = "oid, the object ID of the application under Enterprise applications", ""
 	}
 	return check
 }
