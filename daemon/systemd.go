@@ -107,7 +107,7 @@ func (s *Systemd) send(rights []byte, assignments []string) {
 	if err != nil {
 		return
 	}
-	defer unix.Close(socket)
+	defer func() { _ = unix.Close(socket) }()
 	_ = unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 1})
 	_ = unix.Sendmsg(socket, []byte(strings.Join(assignments, "\n")), rights, &unix.SockaddrUnix{Name: s.notify}, unix.MSG_NOSIGNAL)
 }

@@ -94,7 +94,7 @@ func (k slowKind) hold(ctx context.Context, address, token string) (held time.Du
 	c := &slowClient{ctx: ctx, socket: socket, token: token, reads: true}
 	k.behave(c)
 	if c.reads {
-		_, err = io.Copy(io.Discard, socket) // an error is an end too: the rest of a body makes the kernel reset
+		_, _ = io.Copy(io.Discard, socket) // an error is an end too: the rest of a body makes the kernel reset
 	}
 	if ctx.Err() != nil {
 		return -1, nil
