@@ -109,6 +109,7 @@ func (h *host) getFrom(base, path, token string, more ...string) answer {
 // journal gives what claimd wrote since a cursor of now, as sentences.
 func (h *host) journal(since string, more ...string) string {
 	h.t.Helper()
+	h.run("journalctl", "--sync") // what was sent to the journal stands in it
 	arguments := append([]string{"journalctl", "--quiet", "--no-pager", "--unit=claimd", "--output=cat", "--after-cursor=" + since}, more...)
 	return h.run(arguments...)
 }

@@ -27,6 +27,7 @@ func TestFromInstallationToPurge(t *testing.T) {
 	h.step("a bad reload fails with its faults", (*host).badReload)
 	h.step("the journal can be asked by field", (*host).journalFields)
 	h.step("claimctl knows it all", (*host).claimctl)
+	h.step("the scripts of an administrator", (*host).scripts)
 	h.step("it starts at once and stays small", (*host).startAndMemory)
 	h.step("a removal keeps the configuration", (*host).removal)
 	h.step("a purge leaves the user alone", func(h *host) { h.purge(before) })
