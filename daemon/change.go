@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"syscall"
@@ -34,12 +35,37 @@ func (d *doors) prepare(cfg *config.Config) (*change, error) {
 			return nil, err
 		}
 	}
+	c.adoptCovered()
 	for _, open := range d.open {
-		if !slices.Contains(c.next, open) {
+		switch {
+		case slices.Contains(c.next, open):
+		case slices.ContainsFunc(c.next, open.coveredBy):
+			c.next = append(c.next, open)
+		default:
 			c.closed = append(c.closed, open)
 		}
 	}
 	return c, nil
+}
+
+// adoptCovered takes what was kept over a restart of addresses that another one covers: they were open before it.
+func (c *change) adoptCovered() {
+	for kept := range maps.Clone(c.doors.inherited.stored) {
+		covered := &door{name: kept.door, address: kept.address, socket: c.doors.inherited.stored[kept]}
+		if slices.ContainsFunc(c.next, covered.coveredBy) {
+			c.doors.inherited.claim(kept)
+			c.next = append(c.next, covered)
+			c.opened = append(c.opened, covered)
+		}
+	}
+}
+
+// coveredBy reports whether the other door takes all connections that this one does: the same port, on every address of
+// the host. This one stays open then, as the kernel resets whoever waits in the queue of a socket that is closed.
+func (d *door) coveredBy(other *door) bool {
+	mine, ok := d.socket.Addr().(*net.TCPAddr)
+	theirs, both := other.socket.Addr().(*net.TCPAddr)
+	return ok && both && d != other && d.name == other.name && mine.Port == theirs.Port && theirs.IP.IsUnspecified() && !mine.IP.IsUnspecified()
 }
 
 func listenAddresses(cfg *config.Config, door string) []string {
@@ -125,7 +151,7 @@ func (c *change) obtain(name, address string, wanted permissions) (*socket, erro
 }
 
 // share lets a new address have the port that this door listens on already, from one host address to all of them or
-// back: both listen until the old address, which the configuration lists no more, is closed.
+// back: both listen until an old one that the new one does not cover is closed.
 func (c *change) share(name, address string, err error) bool {
 	_, port, _ := net.SplitHostPort(address)
 	shared := false

@@ -56,7 +56,7 @@ func TestARequestOnAConnectionThatWasAcceptedIsAnswered(t *testing.T) {
 // A gateway that keeps connections is told to leave them while claimd still accepts, and /readyz says to go elsewhere.
 func TestADoorThatClosesSaysSoFirst(t *testing.T) {
 	s := newSite(t)
-	s.pace.grace = 300 * time.Millisecond
+	s.pace.grace, s.pace.drain = 2*time.Second, 20*time.Second
 	s.write(s.toml(s.listen(), `listen = ["127.0.0.1:0"]`))
 	s.start()
 	token := s.token()
@@ -77,14 +77,19 @@ func TestADoorThatClosesSaysSoFirst(t *testing.T) {
 	eventually(t, func() (string, bool) { r := ask("/readyz"); return r.Status, r.StatusCode == http.StatusOK })
 	ended := make(chan error, 1)
 	go func() { ended <- s.end() }()
-	time.Sleep(50 * time.Millisecond)
-	if r := ask("/readyz"); r.StatusCode != http.StatusServiceUnavailable || !r.Close {
-		t.Errorf("readyz: %s, close %v, want 503 and Connection: close", r.Status, r.Close)
+	fresh := func() {
+		next, err := net.Dial("tcp", address)
+		mustDo(t, err)
+		t.Cleanup(func() { next.Close() })
+		kept, reader = next, bufio.NewReader(next)
 	}
-	fresh, err := net.Dial("tcp", address)
-	mustDo(t, err)
-	defer fresh.Close()
-	kept, reader = fresh, bufio.NewReader(fresh)
+	eventually(t, func() (string, bool) {
+		r := ask("/readyz")
+		if r.Close {
+			fresh()
+		}
+		return "readyz: " + r.Status + ", want 503 and Connection: close", r.StatusCode == http.StatusServiceUnavailable && r.Close
+	})
 	if r := ask("/auth"); r.StatusCode != http.StatusOK || !r.Close {
 		t.Errorf("a new connection: %s, close %v, want 200 and Connection: close", r.Status, r.Close)
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -230,6 +231,43 @@ func TestOnlyWhatListensStaysStored(t *testing.T) {
 	eventually(t, func() (string, bool) {
 		return fmt.Sprint("stored ", m.names()), slices.Equal(m.names(), []string{"server unix:" + s.gate()})
 	})
+}
+
+// A port was opened to the network while claimd ran; the old address is still open beneath the new one, and so it is
+// after a restart: whoever waits in its queue is answered.
+func TestACoveredAddressStaysOpenOverARestart(t *testing.T) {
+	s := newSite(t)
+	m := newManager(t, s.dir)
+	s.systemd = &Systemd{notify: m.path}
+	s.write(s.toml(s.listen(), `listen = ["127.0.0.1:0"]`))
+	s.start()
+	loopback := s.status().Listeners[0].Address
+	_, port, err := net.SplitHostPort(loopback)
+	mustDo(t, err)
+	s.write(s.toml(s.listen(), `listen = ["0.0.0.0:`+port+`"]`+"\nplaintext = \"anywhere\""))
+	if result := s.reload(); !result.OK {
+		t.Fatalf("%+v", result)
+	}
+	all := "server [::]:" + port + ", server " + loopback
+	if got := s.addresses(); got != all {
+		t.Errorf("status shows %s, want %s", got, all)
+	}
+	eventually(t, func() (string, bool) { return fmt.Sprint("stored ", m.names()), len(m.names()) == 2 })
+	mustDo(t, s.end())
+	waiting, err := net.Dial("tcp", loopback)
+	mustDo(t, err)
+	defer waiting.Close()
+	s.systemd = m.unit(t)
+	s.start()
+	if got := s.addresses(); got != all {
+		t.Errorf("after the restart status shows %s, want %s", got, all)
+	}
+	_, err = fmt.Fprint(waiting, "GET /livez HTTP/1.0\r\n\r\n")
+	mustDo(t, err)
+	answer, err := io.ReadAll(waiting)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.0 200 OK") {
+		t.Errorf("who waited got %q, %v", answer, err)
+	}
 }
 
 // handOver makes a listening socket as a socket unit does.
