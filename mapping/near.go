@@ -84,14 +84,13 @@ func (n *nearIndex) locals(list []Near, source Source, value, provider string) [
 	return list
 }
 
-// difference gives "" where c is out of reach for the provider anyway.
+// difference gives "" where c is out of reach for the provider anyway. The value has matched nothing: what names c and is
+// not barred from it is no near miss.
 func (n *nearIndex) difference(value string, c candidate, provider string) Difference {
-	names := value == c.value || n.fold && folded(value) == folded(c.value)
-	barred := c.providers != nil && !slices.Contains(c.providers, provider)
-	switch {
-	case names && barred:
+	if value == c.value || n.fold && folded(value) == folded(c.value) {
 		return ByProvider
-	case names || barred:
+	}
+	if c.providers != nil && !slices.Contains(c.providers, provider) {
 		return ""
 	}
 	return n.form.difference(value, c.value)

@@ -142,6 +142,7 @@ func TestNearMisses(t *testing.T) {
 		{" analysts", `~ group Analysts "Analysts" by blanks`},
 		{"Team  A", `~ group Team A "Team A" by blanks`},
 		{"Team\u00a0A", `~ group Team A "Team A" by blanks`},
+		{"Team\tA", `~ group Team A "Team A" by blanks`},
 		{"TeamA", ``},
 		{"\uff21nalysts", `~ group Analysts "Analysts" by Unicode form`},
 		{"\uff21NALYSTS ", `~ group Analysts "Analysts" by Unicode form`},
@@ -205,11 +206,12 @@ func TestAValueThatMatchesAGroupMayMissTheAdminGroup(t *testing.T) {
 	rules.Providers = append(rules.Providers, mapping.Provider{Name: "fabrikam", UserIsGUID: true, UserPrefix: "f:"})
 	rules.Providers[0].AdminGroup = "Admins"
 	var trace mapping.Trace
-	identity, err := compile(t, rules).Provider("contoso").Map(ada, mapping.Claims{Groups: list("ADMINS", "OTHER")}, &trace)
-	if want := (rights{groups: "Admins", unmatched: 1}); err != nil || rightsOf(identity) != want {
+	identity, err := compile(t, rules).Provider("contoso").Map(ada, mapping.Claims{Groups: list("ADMINS", "OTHER", "admins ")}, &trace)
+	if want := (rights{groups: "Admins", unmatched: 2}); err != nil || rightsOf(identity) != want {
 		t.Errorf("got %+v, %v; want %+v", rightsOf(identity), err, want)
 	}
 	expect(t, trace,
 		`groups claim "ADMINS" -> group Admins ~ admin_group Admins "Admins" by case`,
-		`groups claim "OTHER" ~ group Other "Other" by provider`)
+		`groups claim "OTHER" ~ group Other "Other" by provider`,
+		`groups claim "admins " ~ admin_group Admins "Admins" by blanks ~ group Admins "Admins" by blanks`)
 }
