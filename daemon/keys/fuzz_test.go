@@ -118,7 +118,7 @@ func FuzzADocumentLeadsNowhereElse(f *testing.F) {
 	}
 	for _, other := range []any{
 		issuer + "/", strings.ToUpper(issuer), "https://login.contoso.test/{tenantid}/v2.0", "https://evil.test/" + tenant, "http://login.contoso.test/" + tenant, nil, 5,
-		"https://login.contoso.test/x" + tenant, "https://" + tenant + "/", "https://a@b/" + tenant, "https://b/" + tenant + "?x", "https://b/%64" + tenant[1:],
+		"https://login.contoso.test/x" + tenant, "https://" + tenant + "/", "https://a@b/" + tenant, "https://b/" + tenant + "?x", "https://b/" + tenant + "?", "https://b/" + tenant + "#", "https://b/%64" + tenant[1:],
 	} {
 		add(with(good, "issuer", other))
 	}
