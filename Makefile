@@ -15,7 +15,7 @@ ARCHES            ?= amd64 arm64
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 PACKAGE_VERSION   ?= $(shell packaging/version.sh '$(VERSION)' '$(SOURCE_DATE_EPOCH)')
 
-.PHONY: build run test vet lint bench microbench soak strangers fuzz mutate install clean deb rpm packages reproducible lintian test-system
+.PHONY: build run test vet lint bench microbench soak strangers store fuzz mutate install clean deb rpm packages reproducible lintian test-system
 
 build: ## bin/claimd, bin/claimctl and bin/fakeentra
 	@$(BUILD) -o bin/ ./cmd/...
@@ -41,7 +41,7 @@ lint: ## the linters of .golangci.yaml; builds the program once
 	bin/tools/golangci-lint run
 
 bench: ## what a request costs beside a bare net/http handler, held against the recorded ratios; RECORD=1 records them
-	$(GO) test -count 1 -timeout 20m -v -run TestWhatARequestCosts ./daemon/bench -long $(if $(RECORD),-record)
+	$(GO) test -count 1 -timeout 20m -v -run 'TestWhatARequestCosts|TestWhatTheDirectoryCosts' ./daemon/bench -long $(if $(RECORD),-record)
 
 microbench: ## the benchmarks of the packages, without the tests
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -53,6 +53,9 @@ soak: ## claimd under load while files, keys and provider change and fail; SOAK=
 
 strangers: ## claimd under a million worthless tokens, unknown keys and slow connections, SOAK each; for a machine that is idle else
 	SOAK=$(SOAK) $(GO) test -count 1 -timeout 0 -v -run 'Garbage|UnknownKey|SlowConnections|AMillion' ./daemon/soak
+
+store: ## the directory of users: each store killed 500 times, and filled with a million users; some ten minutes
+	$(GO) test -count 1 -timeout 60m -v -run 'Killed|Million' ./daemon/directory -long
 
 FUZZTIME ?= 30s
 

@@ -1,0 +1,104 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// unwanted is a Refusal that says nothing about the store: the directory does not make such a change.
+type unwanted struct{ Refusal }
+
+func (u *unwanted) Error() string { return u.Problem }
+
+func (u *unwanted) Unwrap() error { return &u.Refusal }
+
+// decide gives the state after the action; before is Unknown where the store has no row. The error is errSame or
+// unwanted. Both stores ask it, inside the transaction that makes the change.
+func decide(before State, action Action) (after State, err error) {
+	switch action {
+	case Activate:
+		if before == Unknown {
+			return before, &unwanted{Refusal{
+				Problem: "the directory knows nobody of that id",
+				Hint:    "claimctl users invite PROVIDER ID lets somebody in who has not called yet",
+			}}
+		}
+		after = Active
+	case Invite:
+		if before == Inactive {
+			return before, &unwanted{Refusal{
+				Problem: "he is inactive: an invitation does not let him in",
+				Hint:    "claimctl users activate ID does",
+			}}
+		}
+		after = Active
+	case Deactivate:
+		after = Inactive
+	case Forget:
+		if before == Inactive {
+			return before, &unwanted{Refusal{
+				Problem: "he is inactive: forgotten, he could come in again",
+				Hint:    "claimctl users activate ID first, if that is what you want",
+			}}
+		}
+		after = Unknown
+	default:
+		return before, &unwanted{Refusal{
+			Problem: fmt.Sprintf("%q is nothing that can be done to a user", string(action)),
+			Hint:    "activate, deactivate, invite or forget",
+		}}
+	}
+	if after == before {
+		return after, errSame
+	}
+	return after, nil
+}
+
+// Change makes a change that an administrator asks for. When it returns nil the change is on disk, is in memory, and
+// stays. changed is false where the state was so already. The error is a *Refusal where it was not made, with words that
+// name the way out (also: no space left, PostgreSQL is read-only); any other error says that it is not known.
+func (d *Directory) Change(ctx context.Context, key Key, action Action, provider, by string) (change Change, changed bool, err error) {
+	if refusal := d.writable(); refusal != nil {
+		return Change{}, false, refusal
+	}
+	hash := key.Hash()
+	change = Change{
+		Key: key, Action: action, By: by, Host: d.host,
+		At: d.now().UTC().Truncate(time.Microsecond), // what both stores keep of it
+	}
+	if action != Deactivate { // which waits for nothing; he may have been seen a moment ago, and not be written yet
+		d.recorder.hurry(ctx, hash)
+	}
+	if action == Forget { // what is on its way would bring him back
+		release, err := d.recorder.hold(ctx, hash)
+		if err != nil {
+			return Change{}, false, err
+		}
+		defer release()
+		defer d.recorder.lost(hash)
+	}
+	since := d.states.open()
+	defer d.states.close(since)
+	change, err = d.store.change(ctx, change, provider)
+	if errors.Is(err, errSame) {
+		d.states.settle(since, map[Hash]State{hash: change.After})
+		return change, false, nil
+	}
+	if refusal, ok := errors.AsType[*unwanted](err); ok {
+		return Change{}, false, &refusal.Refusal
+	}
+	if err != nil {
+		d.failed(err)
+		return Change{}, false, err
+	}
+	d.problems.set(writing, nil)
+	d.states.apply(change)
+	d.log.Info("the state of a user was changed", zap.String("action", string(action)),
+		zap.String("authority", key.Authority), zap.String("id", key.ID), zap.Stringer("before", change.Before),
+		zap.Stringer("after", change.After), zap.String("by", by), zap.Uint64("sequence", change.Sequence))
+	return change, true, nil
+}

@@ -1,0 +1,158 @@
+// Package directory knows the external users and service accounts that have called, and who of them may not come again.
+//
+// What decides (who is active, inactive or waiting) is held in memory: a judgement asks State and waits for no read and
+// no write. What is seen is gathered by Seen and Touch, which never wait either, and written in the background to one of
+// two stores: SQLite in the state directory, or a PostgreSQL that several hosts share. What an administrator changes is on
+// disk before he is told so.
+//
+// A user is known by a Key that no administrator of a provider can reuse for somebody else: the tenant and the object id
+// for Entra ID, the issuer and the user id for other providers; never an e-mail address or a name
+// (Microsoft: claims-validation, "Use immutable claim values").
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+)
+
+// Key names one external user or service account.
+type Key struct {
+	Authority string `json:"authority"` // the tenant's GUID in lower case, or the issuer byte for byte
+	ID        string `json:"id"`        // oid in lower case, or the user id byte for byte
+}
+
+// Hash is a Key in 16 bytes: the first of the SHA-256 over both parts. It stands for the Key in memory and in the stores.
+type Hash [16]byte
+
+// Hash gives the hash of the key. An authority holds no NUL.
+func (k Key) Hash() Hash {
+	sum := sha256.Sum256([]byte(k.Authority + "\x00" + k.ID))
+	return Hash(sum[:16])
+}
+
+// State is what the directory knows about a Key's right to come.
+type State uint8
+
+// The states. A user that nobody has seen or invited is Unknown; Unavailable says that the store could not be read for
+// so long that nobody's state is known.
+const (
+	Unknown State = iota
+	Active
+	Inactive
+	Waiting
+	Unavailable
+)
+
+// String gives the state as people see it: "active", "inactive", "waiting"; "unknown", "unavailable".
+func (s State) String() string {
+	switch s {
+	case Active:
+		return "active"
+	case Inactive:
+		return "inactive"
+	case Waiting:
+		return "waiting"
+	case Unavailable:
+		return "unavailable"
+	}
+	return "unknown"
+}
+
+// Source tells where a group or a role came from.
+type Source string
+
+// The sources of a Held.
+const (
+	FromClaim   Source = "claim"   // a value of the token
+	FromGraph   Source = "graph"   // a membership asked at Microsoft Graph
+	FromDefault Source = "default" // default_groups, default_roles
+	FromLocal   Source = "local"   // [[user]] or [[service_account]]
+)
+
+// Held is one local group or role that a user had, or one claim value that named nothing local.
+type Held struct {
+	Name   string `json:"name"`
+	Source Source `json:"source,omitempty"` // of several the first of the list above; "" for an unmatched value
+}
+
+// Sighting is what one verified token told of its user. It is never changed once it was given to Seen.
+type Sighting struct {
+	Key      Key
+	At       time.Time
+	Provider string // of the configuration
+	App      bool   // a service account
+	Guest    bool
+	User     string // prefix and user id, as Remote-User has it
+	Email    string
+	First    string
+	Last     string
+	Client   string // application id of the calling application
+	Scopes   string // scp, verbatim
+	Admin    bool
+	Refused  string // the reason why the gate let it in or not: "" = let in, else a reason's name (no_group, user_inactive ...)
+	Waiting  bool   // the state to begin with where nobody knows the user: Waiting instead of Active
+
+	Groups          []Held // in byte order of the names, likewise the others
+	Roles           []Held
+	UnmatchedGroups []string // values of the groups claim that named nothing local
+	UnmatchedRoles  []string // likewise of the roles claim; empty where both are one claim
+	// Claims are the claims that the configuration reads groups, roles and administration from: name -> value, as in the
+	// token. check --impact replays them.
+	Claims map[string]json.RawMessage
+}
+
+// User is one user or service account as the store has it.
+type User struct {
+	Key       Key       `json:"key"`
+	State     State     `json:"state"`
+	Provider  string    `json:"provider"` // whose token was seen last; of one never seen the provider it was named with
+	App       bool      `json:"service_account"`
+	Guest     bool      `json:"guest"`
+	User      string    `json:"user"`
+	Email     string    `json:"email"`
+	First     string    `json:"first_name"`
+	Last      string    `json:"last_name"`
+	Client    string    `json:"client_application_id"` // used last
+	Scopes    string    `json:"scopes"`
+	Admin     bool      `json:"admin"`
+	Refused   string    `json:"refused,omitempty"`
+	FirstSeen time.Time `json:"first_seen,omitzero"`  // zero: never
+	LastSeen  time.Time `json:"last_seen,omitzero"`   // to a minute
+	ChangedBy string    `json:"changed_by,omitempty"` // who set the state last; "" = nobody did
+	ChangedAt time.Time `json:"changed_at,omitzero"`
+
+	Groups          []Held                     `json:"groups"`
+	Roles           []Held                     `json:"roles"`
+	UnmatchedGroups []string                   `json:"unmatched_groups,omitempty"`
+	UnmatchedRoles  []string                   `json:"unmatched_roles,omitempty"`
+	Claims          map[string]json.RawMessage `json:"claims,omitempty"`
+}
+
+// Action is what an administrator does to a user.
+type Action string
+
+// The actions. Invite makes a user Active that was not Inactive; Forget removes what is known of him, so that he is
+// Unknown; the change itself stays on record. Whoever is Inactive is activated before he can be forgotten.
+const (
+	Activate   Action = "activate"
+	Deactivate Action = "deactivate"
+	Invite     Action = "invite"
+	Forget     Action = "forget"
+)
+
+// Restored is the Action of a Change that nobody made: it stands where an older store was put in place of a newer one. The
+// changes between the one before it and it are missing. Its Key is empty.
+const Restored Action = "restored"
+
+// Change is one thing that an administrator did, as it stays on record.
+type Change struct {
+	Sequence uint64    `json:"sequence"` // counts all changes of the store, from 1
+	Key      Key       `json:"key"`
+	Action   Action    `json:"action"`
+	Before   State     `json:"before"`
+	After    State     `json:"after"`
+	By       string    `json:"by"` // "uid 0 (root)"
+	Host     string    `json:"host"`
+	At       time.Time `json:"at"`
+}
