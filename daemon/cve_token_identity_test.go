@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/entratest"
 )
 
@@ -168,7 +169,10 @@ func rulesOfOneProvider(t *testing.T, s *stage) {
 func switchedOffEverywhere(t *testing.T, s *stage) {
 	p := plan{more: "[[user]]\nid = \"" + blockedObject + "\"\nblocked = true\n" +
 		"[[service_account]]\nobject_id = \"" + nightlyObject + "\"\napplication_id = \"" + nightlyApp + "\"\ngroups = [\"Analysts\"]\nactive = false\n"}
+	p.mapping = `sign_up = "invite"`
 	c := s.own(t, p.behind(echo(t)))
+	c.act(t, directory.Invite, "", adaObject)
+	c.act(t, directory.Deactivate, "", otherObject)
 	bearer := func(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 	for name, row := range map[string]struct {
 		token string
@@ -178,6 +182,8 @@ func switchedOffEverywhere(t *testing.T, s *stage) {
 		"who is switched off":  {s.mint(t, s.contoso, entratest.Request{User: "blocked"}), http.StatusForbidden},
 		"an old token of that": {s.mint(t, s.contoso, entratest.Request{User: "blocked", Version: 1}), http.StatusForbidden},
 		"a service account":    {s.nightly(t, nil), http.StatusForbidden},
+		"by claimctl":          {s.ada(t, claims{"oid": otherObject}), http.StatusForbidden},
+		"who is not invited":   {s.ada(t, claims{"oid": someGroupID}), http.StatusForbidden},
 	} {
 		for door, a := range map[string]answer{
 			"/auth":     c.auth(t, bearer(row.token)),

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/entratest"
 )
 
@@ -65,6 +66,12 @@ func switchedOffAtOnce(t *testing.T, s *stage) {
 	}
 	c.reload(t, plan{more: "[[user]]\nid = \"" + adaObject + "\"\nblocked = true\n"})
 	c.try(t, []attempt{{"another user", other, letIn}, {"the same token", token, "403 user_inactive"}, {"a new token", s.ada(t, nil), "403 user_inactive"}})
+	c.reload(t, plan{})
+	c.try(t, []attempt{{"let in again", token, letIn}, {"let in again, kept", token, letIn}, {"another user", other, letIn}})
+	c.act(t, directory.Deactivate, "", blockedObject)
+	c.try(t, []attempt{{"the other user", token, letIn}, {"by claimctl, the kept token", other, "403 user_inactive"}})
+	c.reload(t, plan{more: "[[user]]\nid = \"" + blockedObject + "\"\ngroups = [\"Analysts\"]\n"})
+	c.try(t, []attempt{{"the other user", token, letIn}, {"no reload lets in who was switched off", other, "403 user_inactive"}})
 }
 
 // Authelia with a file of users took a change of groups in late: who had been taken out of a group still had it.

@@ -21,6 +21,8 @@ type Options struct {
 	Ready      func()          // called once: the configuration compiled and the sockets are bound; nil: nobody
 	Kept       uint64          // bytes that verified identities may take between requests; 0: access.KeptBytes
 	Systemd    *Systemd        // nil: no service manager
+	// Users is told at the start, and every 30 seconds, how many users the directory holds in memory; nil: nobody.
+	Users func(known int)
 
 	Credentials string // the directory of systemd's credentials ($CREDENTIALS_DIRECTORY); "": there are none
 

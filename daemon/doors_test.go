@@ -378,7 +378,7 @@ func TestAFailedSocketEndsTheDaemon(t *testing.T) {
 			tree, faults := config.Read(s.config, config.ReadOptions{})
 			loaded, _ := judge(tree, faults)
 			d := &daemon{options: Options{ConfigPath: s.config}, pace: s.pace, log: zap.NewNop()}
-			mustDo(t, d.start(loaded, fingerprint(tree, faults), &inherited{}, s.watcher))
+			mustDo(t, d.start(t.Context(), loaded, fingerprint(tree, faults), &inherited{}, s.watcher))
 			ended := make(chan error, 1)
 			go func() { ended <- d.serve(t.Context()) }()
 			s.wantAnswer(s.token(), adaAnalyst)

@@ -21,11 +21,12 @@ func rowsOfProviders() []row {
 	return []row{
 		{"B1", "the signature is RS256 by a key that the tenant publishes, within its times", signatures},
 		{"B2", "opaque tokens are refused, and a provider that would ask about them is not available", opaqueTokens},
-		{"B4", "a blocked user is out with the next request, an administrator too", blockedUsers},
+		{"B3", "a user is on record from the first accepted token, under the user claim", activeAtSignUp},
+		{"B4", "a blocked or deactivated user is out with the next request, an administrator too", inactiveUsers},
 		{"B5", "the user is the unique id: an e-mail address neither merges nor splits users", idNotEmail},
 		{"B6", "the user is oid, or another claim that identifies one for good", userClaims},
 		{"B7", "the organisation is the tenant that the token comes from, never the e-mail's domain", organisations},
-		{"B8", "sign_up by invitation is not available", signUpByInvitation},
+		{"B8", "by invitation, whoever nobody has invited waits", byInvitation},
 		{"B9", "groups from a claim with an address for its name", groupsByAddress},
 		{"B10", "groups are taken where there are any, and defaults hold where there are none", groupsIfAvailable},
 	}
@@ -228,6 +229,11 @@ func opaqueTokens(t *testing.T, w *world) {
 	})
 }
 
+func inactiveUsers(t *testing.T, w *world) {
+	deactivatedUsers(t, w)
+	blockedUsers(t, w)
+}
+
 func blockedUsers(t *testing.T, w *world) {
 	free := plan{provider: `admin_group = "` + adminGroupID + `"`}
 	blocked := free
@@ -244,8 +250,9 @@ func blockedUsers(t *testing.T, w *world) {
 	c.ask(t, token).want(t, "let in again", letInBoss)
 }
 
-// idNotEmail: who the user is follows from the token alone. The directory of users comes later.
+// idNotEmail: who the user is follows from the token alone, and so does whose record it is.
 func idNotEmail(t *testing.T, w *world) {
+	oneRecordForOneID(t, w)
 	c := w.claimd(t, plan{})
 	same := claims{"email": "shared@contoso.example"}
 	c.ask(t, w.ada(t, same)).wantHeader(t, "Remote-User", adaObject)
@@ -293,14 +300,6 @@ func organisations(t *testing.T, w *world) {
 			t.Errorf("whoami %v, want provider %s", got, provider)
 		}
 	}
-}
-
-func signUpByInvitation(t *testing.T, _ *world) {
-	wantFaults(t, []flawed{
-		{soundHead + "[mapping]\nsign_up = \"invite\"", "claimd.toml:9: mapping.sign_up: not available in this version"},
-		{soundHead + "[mapping]\nsign_up = \"auto\"", ""},
-		{soundHead + "[mapping]\nsign_up = \"ask\"", `claimd.toml:9: mapping.sign_up: want "auto" or "invite", got "ask"`},
-	})
 }
 
 func groupsByAddress(t *testing.T, w *world) {

@@ -21,7 +21,6 @@ var sections = []struct {
 // elsewhere are the rows that a request cannot show here, and why.
 var elsewhere = map[string]string{
 	"A13": "group assignment is set up in Entra ID and documented; at run time such a token is like any other",
-	"B3":  "the directory of users seen is a part of a later version; until then a user is whoever the token names",
 	"D4":  "consent texts are set up in Entra ID and documented",
 	"D30": "test-access is a verb of claimctl in a later version",
 }

@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/mapping"
@@ -80,7 +82,25 @@ func (l *Loaded) compile() config.Faults {
 			Path: mapping.Path{"server", "socket_group"}, Problem: err.Error(), Hint: `name a group of this host, or "" for the daemon's own`,
 		}))
 	}
+	if url := l.Config.Directory.URL; url != "" {
+		if fault, ok := l.checkDatabase(url); !ok {
+			faults = append(faults, fault)
+		}
+	}
 	return faults
+}
+
+// checkDatabase judges the URL of the database. The fault does not show it: a password is a part of it.
+func (l *Loaded) checkDatabase(url string) (config.Fault, bool) {
+	err := directory.CheckURL(url)
+	if err == nil {
+		return config.Fault{}, true
+	}
+	fault := mapping.Fault{Path: mapping.Path{"directory", "url_file"}, Problem: l.Config.Directory.URLFile + ": " + err.Error()}
+	if refusal, ok := errors.AsType[*directory.Refusal](err); ok {
+		fault.Problem, fault.Hint = l.Config.Directory.URLFile+": "+refusal.Problem, refusal.Hint
+	}
+	return l.locate(fault), false
 }
 
 // openClient makes the client of [outbound]; false: the fault tells why there is none.

@@ -25,7 +25,7 @@ func readme(t *testing.T) string {
 // later are reasons of parts that this version does not have yet.
 var later = map[reason.Reason]bool{
 	reason.Revoked: true, reason.OriginalRequest: true, reason.Route: true, reason.StepUp: true,
-	reason.GraphUnavailable: true, reason.ProviderUnavailable: true, reason.DirectoryUnavailable: true,
+	reason.GraphUnavailable: true, reason.ProviderUnavailable: true,
 }
 
 // TestReadmeTellsEveryReason: the table in the README is the table that the program answers by.

@@ -27,9 +27,13 @@ type reloader struct {
 	ring     *keys.Ring
 	doors    *doors
 	systemd  *Systemd
-	signals  <-chan struct{}
-	requests chan chan<- admin.ReloadResult
-	done     chan struct{} // closed when the loop has ended
+	database func(url *string) // takes the URL of the database
+	census   func()            // tells how many users there are
+	// noDirectory is why there is no directory of users; "" = there is one.
+	noDirectory string
+	signals     <-chan struct{}
+	requests    chan chan<- admin.ReloadResult
+	done        chan struct{} // closed when the loop has ended
 
 	// What is now; any goroutine may load them.
 	state  atomic.Pointer[state]
@@ -63,9 +67,10 @@ type running struct {
 	at         time.Time
 }
 
-// fingerprint tells apart what reading the files can give: their bytes, and what keeps them from being read.
+// fingerprint tells apart what reading the files can give: their bytes, and what keeps them from being read. It is shown
+// to nobody.
 func fingerprint(tree *config.Tree, faults config.Faults) string {
-	return tree.Hash() + "\n" + faults.Error()
+	return tree.Fingerprint() + "\n" + faults.Error()
 }
 
 // loop reloads until ctx ends.
@@ -94,6 +99,7 @@ func (r *reloader) loop(ctx context.Context) {
 			r.look(nil, false)
 		case <-poll.C:
 			r.clock.look()
+			r.census()
 			if r.debounce.C() == nil { // somebody is not in the midst of saving
 				r.look(nil, false)
 			}
@@ -200,7 +206,7 @@ func (r *reloader) consider(tree *config.Tree, faults config.Faults, seen string
 		r.refuse(seen, faults, "", waiting)
 		return
 	}
-	if problem := frozen(r.state.Load().loaded.Config, loaded); problem != "" {
+	if problem := frozen(r.state.Load().loaded.Config, loaded, r.noDirectory); problem != "" {
 		r.refuse(seen, faults, problem, waiting)
 		return
 	}

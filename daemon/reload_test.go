@@ -359,7 +359,7 @@ func TestARefusedTreeIsNoReasonToLookAgain(t *testing.T) {
 	tree, faults := config.Read(s.config, config.ReadOptions{})
 	loaded, _ := judge(tree, faults)
 	d := &daemon{options: Options{ConfigPath: s.config}, pace: s.pace, log: zap.NewNop()}
-	mustDo(t, d.start(loaded, fingerprint(tree, faults), &inherited{}, s.watcher))
+	mustDo(t, d.start(t.Context(), loaded, fingerprint(tree, faults), &inherited{}, s.watcher))
 	ended, end := context.WithCancel(t.Context())
 	end() // the loop does not run: the test looks in its place
 	defer func() { mustDo(t, d.serve(ended)) }()

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -18,6 +20,7 @@ import (
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/gateway"
 	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/metrics"
@@ -48,8 +51,11 @@ func run(ctx context.Context, options Options, pace pace, watcher func() (*fsnot
 	}
 	d := &daemon{options: options, pace: pace, started: time.Now()}
 	d.openLog(loaded.Config.Log)
-	if err := d.start(loaded, seen, given, watcher); err != nil {
+	if err := d.start(ctx, loaded, seen, given, watcher); err != nil {
 		given.close()
+		if errors.Is(err, context.Canceled) && ctx.Err() != nil { // stopped before it served
+			return nil
+		}
 		return err
 	}
 	return d.serve(ctx)
@@ -69,6 +75,10 @@ type daemon struct {
 	reloader *reloader
 	socket   net.Listener // of the administrators
 	admin    *admin.Server
+
+	directory   *directory.Directory   // nil: not usable, which only a disabled configuration starts without
+	noDirectory string                 // why there is none
+	database    atomic.Pointer[string] // the URL that serves; nil with SQLite
 }
 
 func (d *daemon) openLog(cfg config.Log) {
@@ -79,16 +89,23 @@ func (d *daemon) openLog(cfg config.Log) {
 	}
 }
 
-// start binds all sockets and compiles the first Snapshot. It waits for no network: keys are fetched by the ring later.
+// start opens the directory of users, binds all sockets and compiles the first Snapshot. It waits for no network: keys are
+// fetched by the ring later. The admin socket comes first: who finds another claimd on it touches nothing that is its.
 // After an error nothing is left behind.
-func (d *daemon) start(loaded *Loaded, seen string, given *inherited, watcher func() (*fsnotify.Watcher, error)) (err error) {
+func (d *daemon) start(ctx context.Context, loaded *Loaded, seen string, given *inherited, watcher func() (*fsnotify.Watcher, error)) (err error) {
 	d.socket, err = admin.Listen(loaded.Config.Admin.Socket)
 	if err != nil {
 		return fmt.Errorf("admin.socket: %w", err)
 	}
+	if err := d.openDirectory(ctx, loaded.Config); err != nil {
+		_ = d.socket.Close()
+		return err
+	}
 	d.ring = keys.NewRing(keys.Options{Directory: d.keysDirectory(loaded), Client: loaded.Client, Log: d.log})
 	now := &running{loaded: loaded, seen: seen, providers: loaded.Open(d.ring), generation: 1, at: time.Now()}
-	d.gate = access.NewGate(loaded.Snapshot(now.providers, now.generation), access.Options{Log: d.log, Kept: d.options.Kept})
+	d.gate = access.NewGate(loaded.Snapshot(now.providers, now.generation), access.Options{
+		Log: d.log, Kept: d.options.Kept, Directory: d.directory,
+	})
 	d.doors = newDoors(d.log, map[string]http.Handler{
 		doorServer:  gateway.Handler(d.gate),
 		doorProxy:   proxy.Handler(d.gate, d.log),
@@ -97,6 +114,7 @@ func (d *daemon) start(loaded *Loaded, seen string, given *inherited, watcher fu
 	change, err := d.doors.prepare(loaded.Config)
 	if err != nil {
 		d.ring.Close()
+		d.closeDirectory()
 		_ = d.socket.Close()
 		return err
 	}
@@ -104,6 +122,7 @@ func (d *daemon) start(loaded *Loaded, seen string, given *inherited, watcher fu
 	d.ring.Keep(slices.Collect(maps.Values(now.providers)))
 	d.reloader = d.newReloader(now, watcher)
 	d.admin = admin.NewServer(d.backend(), d.log)
+	d.census()
 	logServing(d.log, now)
 	return nil
 }
@@ -128,6 +147,7 @@ func (d *daemon) newReloader(now *running, watcher func() (*fsnotify.Watcher, er
 		done:     make(chan struct{}),
 		watch:    newWatch(d.log, watcher),
 		clock:    newClock(d.log, d.options.wall),
+		database: d.database.Store, census: d.census, noDirectory: d.noDirectory,
 		client:   now.loaded.Client,
 		last:     now.loaded.Tree,
 		debounce: debounce{quiet: d.pace.quiet, most: d.pace.most},
@@ -168,6 +188,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	_ = <-administered // it was closed above
 	_ = d.socket.Close()
 	d.ring.Close()
+	d.closeDirectory() // last of all: nobody sees anybody any more
 	d.log.Info("stopped")
 	_ = d.log.Sync() // the last line, where its reader is slow
 	return failure

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -166,45 +165,6 @@ func TestRunRefusesToStart(t *testing.T) {
 			}
 			if _, err := os.Lstat(s.dir + "/run/admin.sock"); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("the admin socket is left behind: %v", err)
-			}
-		})
-	}
-}
-
-// The state directory cannot be used: claimd says so and serves, with the keys that it fetches.
-func TestRunServesWithoutAStateDirectory(t *testing.T) {
-	tests := []struct {
-		name  string
-		spoil func(*site) error
-		want  string
-	}{
-		{"writable by others", func(s *site) error { return os.Chmod(s.dir+"/state", 0o777) }, "DIR/state: want it writable by its owner only, got mode 0777\n  hint: chmod go-w DIR/state"},
-		{"of another user", func(s *site) error { return os.Chown(s.dir+"/state", 12345, -1) }, "DIR/state: want the owner root, got uid 12345\n  hint: chown root DIR/state"},
-		{"a file", func(s *site) error {
-			return errors.Join(os.Remove(s.dir+"/state"), os.WriteFile(s.dir+"/state", nil, 0o600))
-		}, "mkdir DIR/state: not a directory\n  hint: make it for claimd's user, or set directory under [state]"},
-		{"a link to nowhere", func(s *site) error {
-			return errors.Join(os.Remove(s.dir+"/state"), os.Symlink(s.dir+"/nowhere", s.dir+"/state"))
-		}, "mkdir DIR/state: file exists\n  hint: make it for claimd's user, or set directory under [state]"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if os.Geteuid() != 0 && os.Getenv("CI") == "" && test.name == "of another user" {
-				t.Skip("only root may give a file away")
-			}
-			s := newSite(t)
-			s.write(s.toml())
-			mustDo(t, test.spoil(s))
-			s.start()
-			s.wantAnswer(s.token(), adaAnalyst)
-			lines := s.logs.FilterMessage("no keys are kept on disk: a restart without network will not be ready").All()
-			if len(lines) != 1 {
-				t.Fatalf("said %d times, want once", len(lines))
-			}
-			said := lines[0].ContextMap()
-			got := strings.TrimSuffix(fmt.Sprintf("%s\n  hint: %s", said["error"], said["hint"]), "\n  hint: ")
-			if want := strings.ReplaceAll(test.want, "DIR", s.dir); got != want {
-				t.Errorf("got %s, want %s", got, want)
 			}
 		})
 	}

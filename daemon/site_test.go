@@ -80,7 +80,8 @@ type site struct {
 	wall    func() time.Time // nil: this host's clock
 	systemd *Systemd         // nil: no service manager
 
-	credentials string // systemd's directory of them; "": none
+	users       func(known int) // nil: nobody is told
+	credentials string          // systemd's directory of them; "": none
 
 	stop  func() // nil: does not run
 	ended chan error
@@ -204,7 +205,7 @@ func (s *site) begin(ready func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.ended = make(chan error, 1)
 	options := Options{ConfigPath: s.config, Version: "test", Log: log, Reload: s.signals, Ready: ready, Systemd: s.systemd,
-		Credentials: s.credentials, wall: s.wall}
+		Users: s.users, Credentials: s.credentials, wall: s.wall}
 	go func() { s.ended <- run(ctx, options, s.pace, s.watcher) }()
 	s.stop = cancel
 	s.t.Cleanup(func() {

@@ -21,6 +21,7 @@ import (
 
 // backend is what the daemon does for its administrators.
 func (d *daemon) backend() admin.Backend {
+	people := d.people()
 	return admin.Backend{
 		Status:      d.status,
 		Reload:      d.reloader.request,
@@ -28,6 +29,12 @@ func (d *daemon) backend() admin.Backend {
 		Denials:     d.gate.Denials(),
 		Keys:        d.keys,
 		RefreshKeys: d.refreshKeys,
+		Users:       people.users,
+		User:        people.user,
+		Change:      people.change,
+		Locals:      people.locals,
+		Unmatched:   people.unmatched,
+		Judge:       people.judge,
 	}
 }
 
@@ -51,6 +58,7 @@ func (d *daemon) status() admin.Status {
 		Providers:   d.keys(),
 		Listeners:   d.doors.list(),
 		Counts:      d.gate.Stats(),
+		Directory:   d.directoryStatus(),
 		Process:     process(),
 	}
 }

@@ -66,6 +66,7 @@ func (r *reloader) swap() {
 	next := &running{loaded: c.loaded, seen: c.seen, providers: c.providers, generation: before.generation + 1, at: time.Now()}
 	r.gate.Swap(c.loaded.Snapshot(c.providers, next.generation))
 	change.commit()
+	r.database(&c.loaded.Config.Directory.URL)
 	r.ring.Keep(slices.Collect(maps.Values(c.providers)))
 	if r.logging != nil {
 		r.logging.apply(c.loaded.Config.Log)

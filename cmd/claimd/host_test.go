@@ -67,7 +67,7 @@ func TestAHostThatIsNotReady(t *testing.T) {
 			func(string) error { return nil }, true, 77,
 			"claimd: admin.socket: cannot listen on DIR/run/admin.sock: read-only file system\n",
 		},
-		"no directory in /var": { // it serves: a restart without network would not
+		"no directory in /var": { // disabled it serves: nobody's state is needed, and a restart without network changes nothing
 			func(dir string) error { return os.Remove(dir + "/var") }, false, 0,
 			"warn  no keys are kept on disk: a restart without network will not be ready error=\"mkdir DIR/var: permission denied\" " +
 				"hint=\"make it for claimd's user, or set directory under [state]\"",
@@ -76,6 +76,39 @@ func TestAHostThatIsNotReady(t *testing.T) {
 			func(dir string) error { return os.Chown(dir+"/var", 0, 0) }, false, 0,
 			"warn  no keys are kept on disk: a restart without network will not be ready error=\"write to DIR/var: permission denied\" " +
 				"hint=\"chown 4321 DIR/var\"",
+		},
+		"enabled, and no directory in /var": {
+			func(dir string) error { return errors.Join(enable(dir, ""), os.Remove(dir+"/var")) }, false, 77,
+			"claimd: state.directory: mkdir DIR/var: permission denied\n  hint: make it for claimd's user, or set directory under [state]\n",
+		},
+		"enabled, and a directory in /var that may not be written": {
+			func(dir string) error { return errors.Join(enable(dir, ""), os.Chown(dir+"/var", 0, 0)) }, false, 77,
+			"claimd: state.directory: write to DIR/var: permission denied\n  hint: chown 4321 DIR/var\n",
+		},
+		"enabled, and a directory in /var that all may write": {
+			func(dir string) error { return errors.Join(enable(dir, ""), os.Chmod(dir+"/var", 0o777)) }, false, 78,
+			"claimd: state.directory: DIR/var: want it writable by its owner only, got mode 0777\n  hint: chmod go-w DIR/var\n",
+		},
+		"enabled, and a directory of users that is none": {
+			func(dir string) error {
+				return errors.Join(enable(dir, ""), os.WriteFile(dir+"/var/directory.db", []byte(strings.Repeat("none ", 100)), 0o600), os.Chown(dir+"/var/directory.db", serviceUID, serviceUID))
+			}, false, 78,
+			"claimd: state.directory: DIR/var/directory.db: the file is damaged: it does not begin as a database of SQLite does\n" +
+				"  hint: there is no backup beside it; to begin with an empty directory, in which nobody is inactive: " +
+				"rm DIR/var/directory.db* && systemctl restart claimd\n",
+		},
+		"enabled, and a directory of users of root's": {
+			func(dir string) error {
+				return errors.Join(enable(dir, ""), os.WriteFile(dir+"/var/directory.db", []byte("x"), 0o600))
+			}, false, 77,
+			"claimd: state.directory: open DIR/var/directory.db: permission denied\n  hint: chown 4321 DIR/var/directory.db\n",
+		},
+		"enabled, with a database, and no directory in /var": { // it serves, and answers 503 until the database is there
+			func(dir string) error {
+				return errors.Join(os.WriteFile(dir+"/etc/url", []byte("postgres://claimd@127.0.0.1:1/claimd\n"), 0o600),
+					os.Chown(dir+"/etc/url", serviceUID, serviceUID), enable(dir, "[directory]\nurl_file = \""+dir+"/etc/url\"\n"), os.Remove(dir+"/var"))
+			}, false, 0,
+			"warn  no keys are kept on disk: a restart without network will not be ready error=\"mkdir DIR/var: permission denied\"",
 		},
 	}
 	for name, test := range tests {
@@ -91,6 +124,19 @@ func TestAHostThatIsNotReady(t *testing.T) {
 			}
 		})
 	}
+}
+
+// enable switches the configuration on, with a provider that nothing answers for.
+func enable(dir, more string) error {
+	path := dir + "/etc/claimd.toml"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	head := "enabled = true\n[provider.contoso]\ntenant_id = \"6b1f0c58-93d7-4e2a-8f64-0a5be7c219d3\"\n" +
+		"application_id = \"3d84f6b1-0e97-4c5a-b2d8-96a17fe05c43\"\nclient_application_ids = []\nrequired_scopes = [\"read\"]\n" +
+		"authority = \"http://127.0.0.1:1\"\n[groups]\nAnalysts = \"\"\n"
+	return os.WriteFile(path, []byte(head+more+string(text)), 0o644)
 }
 
 // newHost makes a tree that is ready.

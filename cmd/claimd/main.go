@@ -38,7 +38,8 @@ A changed configuration is taken by itself, or on SIGHUP. "claimctl reload" does
 same and prints the verdict; "claimctl check" judges the files without a daemon.
 
 exit codes: 0 stopped as asked, 2 wrong usage, 77 something may not be read, written
-or bound, 78 the configuration has faults, 1 anything else
+or bound, 78 the configuration has faults or the directory of users cannot be used,
+1 anything else
 `
 
 // The exit codes; those above 64 are of sysexits.h.
@@ -74,8 +75,11 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "claimd", daemon.Version(version))
 		return exitDone
 	}
-	limitMemory(kept)
-	return report(serve(daemon.Options{ConfigPath: *path, Version: daemon.Version(version), Kept: uint64(kept)}), stderr)
+	limitMemory(kept, 0)
+	return report(serve(daemon.Options{
+		ConfigPath: *path, Version: daemon.Version(version), Kept: uint64(kept),
+		Users: func(known int) { limitMemory(kept, known) },
+	}), stderr)
 }
 
 // serve runs the daemon until a signal ends it. A second signal ends the process at once.
@@ -125,8 +129,12 @@ func report(err error, stderr io.Writer) int {
 		return exitConfig
 	}
 	fmt.Fprintf(stderr, "claimd: %v\n", err)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+	_, ofDirectory := errors.AsType[*daemon.DirectoryError](err)
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return exitPermission
+	case ofDirectory && !errors.Is(err, syscall.ENOSPC): // room is made without anybody starting claimd again
+		return exitConfig
 	}
 	return exitFailed
 }

@@ -41,14 +41,21 @@ func (k *keptSize) Set(text string) error {
 	return wrong
 }
 
+// What the directory of users may take beside: what was seen lately and what waits to be written, and for each user whom it
+// knows its place in memory, twice for the time in which all are loaded anew.
+const (
+	directoryBytes = 32 << 20
+	userBytes      = 128
+)
+
 // limitMemory has the collector work harder, rather than let the heap grow to twice what lives, once the process comes
-// near twice the bound on kept identities and 80 MiB. Clients with however many tokens stay well under that; what comes
+// near twice the bound on kept identities, 80 MiB, and what so many users take. Clients with however many tokens stay well under that; what comes
 // near it are thousands of connections at once. It is no promise: what lives is never given up for it. So it stands above
 // all that the limits on connections and identities let live, or the collector would be most of what runs: with 64 in
 // place of 80 MiB, and 500 connections more, it made half a second of a p99 of 37 ms. GOMEMLIMIT in the
 // environment is the administrator's own word, and holds.
-func limitMemory(kept keptSize) {
+func limitMemory(kept keptSize, users int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(2*int64(kept) + 80<<20)
+		debug.SetMemoryLimit(2*int64(kept) + 80<<20 + directoryBytes + userBytes*int64(users))
 	}
 }

@@ -34,13 +34,17 @@ func TestTheMemoryLimitIsTheEnvironmentsOrFollowsTheBound(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
 	t.Setenv("GOMEMLIMIT", "off")
-	limitMemory(access.KeptBytes)
+	limitMemory(access.KeptBytes, 0)
 	if got := debug.SetMemoryLimit(-1); got != before {
 		t.Errorf("with GOMEMLIMIT: %d, want %d as it was", got, before)
 	}
 	t.Setenv("GOMEMLIMIT", "")
-	limitMemory(access.KeptBytes)
-	if got, want := debug.SetMemoryLimit(-1), int64(104<<20); got != want {
+	limitMemory(access.KeptBytes, 0)
+	if got, want := debug.SetMemoryLimit(-1), int64(136<<20); got != want {
 		t.Errorf("without GOMEMLIMIT: %d, want %d", got, want)
+	}
+	limitMemory(access.KeptBytes, 1_000_000) // who is known lives: a limit below that would have the collector run all the time
+	if got, want := debug.SetMemoryLimit(-1), int64(136<<20+128_000_000); got != want {
+		t.Errorf("with a million users: %d, want %d", got, want)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/claimd/claimd/daemon/reason"
-	"github.com/claimd/claimd/daemon/token"
 )
 
 // advice is what to tell an administrator about one failure.
@@ -87,7 +86,7 @@ func (j *judgement) adviseAccount() advice {
 	if !slices.Contains(j.provider.config.ClientApplicationIDs, j.claims.ClientID) {
 		lines = append(lines, fmt.Sprintf("application_id = %q", j.claims.ClientID)) // else the check before this one refuses it
 	}
-	lines = append(lines, `name = "what this application does"`, "groups = ["+tomlString(j.someGroup())+"]")
+	lines = append(lines, `name = "what this application does"`, "groups = ["+TOMLString(j.someGroup())+"]")
 	return advice{
 		why: "the application " + j.claims.ClientID + " calls with a token of its own, " +
 			"and no [[service_account]] has its object ID " + j.claims.ObjectID,
@@ -112,23 +111,6 @@ func (j *judgement) adviseScope() advice {
 		why: "scp holds " + orNone(scopeWords(j.claims.Scopes)) + "; missing: " + orNone(missing),
 		mend: "let the client ask for " + strings.Join(asked, " ") + ", and consent to it in the tenant; " +
 			"or take it out of required_scopes under " + j.table(),
-	}
-}
-
-func (j *judgement) adviseState() advice {
-	if j.claims.Caller == token.AppOnly {
-		return advice{
-			why:  "the [[service_account]] with object_id " + j.claims.ObjectID + " has active = false",
-			mend: "set active = true at that [[service_account]]",
-		}
-	}
-	id := j.id
-	if _, off := j.provider.off[stateKey(id)]; !off {
-		id = j.claims.ObjectID
-	}
-	return advice{
-		why:  "the [[user]] with id " + quoted(id) + " has blocked = true",
-		mend: "set blocked = false at that [[user]]",
 	}
 }
 

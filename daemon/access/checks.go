@@ -45,13 +45,6 @@ func (j *judgement) guest() reason.Reason {
 	return reason.None
 }
 
-func (j *judgement) state() reason.Reason {
-	if j.provider.switchedOff(j.id, j.claims.ObjectID) {
-		return reason.UserInactive
-	}
-	return reason.None
-}
-
 func (j *judgement) overage() reason.Reason {
 	names := &j.provider.config.Claims
 	if j.claims.Overage(string(names.Groups), string(names.Roles)) {
@@ -73,23 +66,28 @@ func (j *judgement) mapped() reason.Reason {
 // read from, as is usual, is decoded once: package mapping then looks at each of its values once too. The user claim
 // has given j.id already.
 func (j *judgement) mapIdentity(trace *mapping.Trace) (mapping.Identity, error) {
+	if j.claims.Caller == token.AppOnly {
+		return j.provider.policy.MapAccount(j.claims.ObjectID, j.value(j.provider.config.Claims.Roles), trace)
+	}
+	return j.provider.policy.Map(j.id, j.claimValues(), trace)
+}
+
+// claimValues gives what the rules look at in a user's token.
+func (j *judgement) claimValues() mapping.Claims {
 	names := &j.provider.config.Claims
 	roles := j.value(names.Roles)
-	if j.claims.Caller == token.AppOnly {
-		return j.provider.policy.MapAccount(j.claims.ObjectID, roles, trace)
-	}
 	groups := roles
 	if names.Groups != names.Roles {
 		groups = j.value(names.Groups)
 	}
-	return j.provider.policy.Map(j.id, mapping.Claims{
+	return mapping.Claims{
 		Email:     j.value(names.Email),
 		FirstName: j.value(names.FirstName),
 		LastName:  j.value(names.LastName),
 		Groups:    groups,
 		Roles:     roles,
 		Admin:     j.value(names.Admin),
-	}, trace)
+	}
 }
 
 // group: whoever has no local group is let in nowhere, an administrator neither.

@@ -74,11 +74,11 @@ func TestTOMLReadsBackAsTheValue(t *testing.T) {
 		{"\U000e0041", `"\U000E0041"`, `"\U000E0041"`},
 		{"Grüße", `"Grüße"`, `"Grüße"`},
 	} {
-		if got := tomlKey(c.value); got != c.key {
-			t.Errorf("tomlKey(%q) = %s, want %s", c.value, got, c.key)
+		if got := TOMLKey(c.value); got != c.key {
+			t.Errorf("TOMLKey(%q) = %s, want %s", c.value, got, c.key)
 		}
-		if got := tomlString(c.value); got != c.text {
-			t.Errorf("tomlString(%q) = %s, want %s", c.value, got, c.text)
+		if got := TOMLString(c.value); got != c.text {
+			t.Errorf("TOMLString(%q) = %s, want %s", c.value, got, c.text)
 		}
 	}
 }

@@ -133,27 +133,27 @@ Why: acct or idp marks the user as a guest, and [provider.contoso] has guests = 
 To change it: set guests = "allow" under [provider.contoso] to let guests in.
 ` + strings.Replace(letIn, reader, "f63b08d4-8a1e-4c57-b2f9-0d9647ea15c8", 1)},
 		{"a blocked user", func(c *config.Config) { c.Users = []config.User{{Provider: "contoso", ID: reader, Blocked: true}} },
-			entratest.Request{User: "reader"}, `denied, 403 user_inactive: the user or service account is switched off.
+			entratest.Request{User: "reader"}, `denied, 403 user_inactive: the user or service account is switched off, or not invited.
 Why: the [[user]] with id "` + reader + `" has blocked = true.
 To change it: set blocked = false at that [[user]].
 ` + letIn},
 		{"a user who is blocked by object ID where claims.user names another claim", func(c *config.Config) {
 			c.Users = []config.User{{Provider: "contoso", ID: reader, Blocked: true}}
 			c.Providers[0].Claims.User = "email"
-		}, entratest.Request{User: "reader"}, `denied, 403 user_inactive: the user or service account is switched off.
+		}, entratest.Request{User: "reader"}, `denied, 403 user_inactive: the user or service account is switched off, or not invited.
 Why: the [[user]] with id "` + reader + `" has blocked = true.
 To change it: set blocked = false at that [[user]].
 ` + strings.Replace(letIn, reader, "ada@contoso.example", 1)},
 		{"a user who is blocked by what claims.user names", func(c *config.Config) {
 			c.Users = []config.User{{Provider: "contoso", ID: "ada@contoso.example", Blocked: true}}
 			c.Providers[0].Claims.User = "email"
-		}, entratest.Request{User: "reader"}, `denied, 403 user_inactive: the user or service account is switched off.
+		}, entratest.Request{User: "reader"}, `denied, 403 user_inactive: the user or service account is switched off, or not invited.
 Why: the [[user]] with id "ada@contoso.example" has blocked = true.
 To change it: set blocked = false at that [[user]].
 ` + strings.Replace(letIn, reader, "ada@contoso.example", 1)},
 		{"a service account that is switched off", func(c *config.Config) {
 			c.ServiceAccounts = []config.ServiceAccount{{Provider: "contoso", ObjectID: exportObject, ApplicationID: exportApp, Groups: []string{"Analysts"}}}
-		}, entratest.Request{Client: exportApp}, `denied, 403 user_inactive: the user or service account is switched off.
+		}, entratest.Request{Client: exportApp}, `denied, 403 user_inactive: the user or service account is switched off, or not invited.
 Why: the [[service_account]] with object_id ` + exportObject + ` has active = false.
 To change it: set active = true at that [[service_account]].
 ` + strings.Replace(letIn, "user "+reader, "service account "+exportObject, 1)},

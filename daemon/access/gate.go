@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/reason"
 	"github.com/claimd/claimd/daemon/token"
 )
@@ -24,28 +25,33 @@ type Options struct {
 	Log  *zap.Logger      // nil: no log
 	Now  func() time.Time // nil: time.Now
 	Kept uint64           // bytes that verified identities may take between requests; 0: KeptBytes
+	// Directory knows who is switched off, and takes note of who calls; nil: everybody counts as active, and nobody is
+	// recorded.
+	Directory *directory.Directory
 }
 
 // Gate judges requests on the Snapshot of the moment. All methods may be called at once.
 type Gate struct {
-	snapshot atomic.Pointer[Snapshot]
-	retired  atomic.Bool
-	keeps    uint64 // bytes
-	now      func() time.Time
-	ids      ids
-	denials  *Denials
-	log      *denialLog
-	counts   counts
+	snapshot  atomic.Pointer[Snapshot]
+	retired   atomic.Bool
+	directory *directory.Directory // nil: nobody is asked
+	keeps     uint64               // bytes
+	now       func() time.Time
+	ids       ids
+	denials   *Denials
+	log       *denialLog
+	counts    counts
 }
 
 // NewGate makes a Gate that answers by the Snapshot.
 func NewGate(snapshot *Snapshot, options Options) *Gate {
 	g := &Gate{
-		keeps:   cmp.Or(options.Kept, KeptBytes),
-		now:     options.Now,
-		ids:     newIDs(),
-		denials: newDenials(),
-		log:     newDenialLog(options.Log),
+		keeps:     cmp.Or(options.Kept, KeptBytes),
+		directory: options.Directory,
+		now:       options.Now,
+		ids:       newIDs(),
+		denials:   newDenials(),
+		log:       newDenialLog(options.Log),
 	}
 	if g.now == nil {
 		g.now = time.Now
@@ -58,6 +64,7 @@ func NewGate(snapshot *Snapshot, options Options) *Gate {
 // nothing is kept any more.
 func (g *Gate) Swap(snapshot *Snapshot) {
 	if snapshot != nil {
+		snapshot.use(g.directory)
 		snapshot.kept.open(g.keeps)
 	}
 	if old := g.snapshot.Swap(snapshot); old != nil && old != snapshot {
@@ -131,6 +138,7 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 	if keeps {
 		key = keyOf(raw)
 		if known := j.snapshot.kept.find(key, j.now); known != nil {
+			known.touch(j.now)
 			decision.Identity, decision.Headers, j.kept = known.identity, known.headers, true
 			return true
 		}
@@ -145,19 +153,26 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 		return false
 	}
 	g.noteActors(j, decision.ID)
+	j.sight()
 	if j.reason != reason.None {
 		return true
 	}
 	decision.Identity, decision.Headers = j.identity, j.headers
 	if keeps {
-		j.snapshot.kept.keep(key, &keptIdentity{
+		identity := &keptIdentity{
 			identity: j.identity,
 			headers:  j.headers,
 			provider: j.provider,
 			objectID: j.claims.ObjectID,
+			invited:  j.invited(),
 			changes:  changes[j.provider.place],
 			verified: j.now.Round(0),
-		})
+		}
+		if j.person != nil {
+			identity.hash, identity.other = j.person.hash, j.person.other
+		}
+		identity.touched.Store(minuteOf(j.now))
+		j.snapshot.kept.keep(key, identity)
 	}
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/reason"
 	"github.com/claimd/claimd/daemon/token"
 	"github.com/claimd/claimd/mapping"
@@ -17,14 +18,17 @@ type judgement struct {
 	trace    *reason.Trace
 	values   *mapping.Trace
 
-	reason    reason.Reason // the first failure
-	abandoned bool          // the client went away before the token's turn came
-	kept      bool          // what is known of the token from before answered
-	keyID     string        // unverified
-	provider  *provider     // nil until the unverified issuer picked it
-	claims    *token.Claims // nil until the signature holds; else there is a provider
-	id        string        // of a user, without prefix; "" until known
-	identity  *Identity     // nil until mapped
+	reason    reason.Reason   // the first failure
+	abandoned bool            // the client went away before the token's turn came
+	kept      bool            // what is known of the token from before answered
+	standing  standing        // of the caller, once the check of his state was made
+	keyID     string          // unverified
+	provider  *provider       // nil until the unverified issuer picked it
+	claims    *token.Claims   // nil until the signature holds; else there is a provider
+	id        string          // of a user, without prefix; "" until known
+	person    *person         // for the directory; nil where it is not asked
+	recalled  *directory.User // whose claims these are, where what was seen last is judged again; nil: a token is judged
+	identity  *Identity       // nil until mapped
 	headers   []Field
 	size      int // of headers
 }
@@ -42,6 +46,7 @@ type check struct {
 const (
 	checkUserID  = "user id"
 	checkMapping = "mapping"
+	checkNoGroup = "no_group"
 )
 
 // order holds the checks after `client`. It is never written to.
@@ -53,7 +58,7 @@ var order = [...]check{
 	{"user state", 0, (*judgement).state, (*judgement).showState},
 	{"overage", token.Delegated, (*judgement).overage, (*judgement).showOverage},
 	{checkMapping, 0, (*judgement).mapped, (*judgement).showMapped},
-	{"no_group", 0, (*judgement).group, (*judgement).showGroup},
+	{checkNoGroup, 0, (*judgement).group, (*judgement).showGroup},
 	{"header_size", 0, (*judgement).render, (*judgement).showRender},
 }
 
@@ -63,18 +68,17 @@ func (j *judgement) judge(ctx context.Context, raw string) {
 		return
 	}
 	for i := range order {
-		c := &order[i]
-		if c.caller != 0 && c.caller != j.claims.Caller {
-			continue
-		}
-		if !j.take(c) {
+		if !j.take(&order[i]) {
 			return
 		}
 	}
 }
 
-// take makes one check; false ends the judgement.
+// take makes one check, if it concerns the caller; false ends the judgement.
 func (j *judgement) take(c *check) bool {
+	if c.caller != 0 && c.caller != j.claims.Caller {
+		return true
+	}
 	verdict := c.judge(j)
 	if j.trace == nil {
 		j.fail(verdict)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/claimd/claimd/daemon/directory"
 )
 
 // KeptBytes is the usual bound on what verified identities take between requests, in bytes: some 9,500 in five groups
@@ -33,26 +35,50 @@ func keyOf(token string) (key keptKey) {
 }
 
 // keptIdentity is a verified identity with its rendered headers. It holds no verdict on the request or on the user's
-// state: those are asked for again at each hit. It is never changed.
+// state: those are asked for again at each hit. It is never changed, but for touched.
 type keptIdentity struct {
 	identity *Identity
 	headers  []Field
 	provider *provider
-	objectID string    // oid, for the user's state
-	changes  uint64    // of the provider's keys, read before the token was verified
-	verified time.Time // wall clock; a clock that was set back behind it makes nothing valid
+	objectID string         // oid, for the user's state
+	hash     directory.Hash // likewise, and other: of person
+	other    directory.Hash
+	invited  bool         // see judgement.invited
+	changes  uint64       // of the provider's keys, read before the token was verified
+	verified time.Time    // wall clock; a clock that was set back behind it makes nothing valid
+	touched  atomic.Int64 // the minute in which the directory was told last that the user came
 }
 
 // holds reports whether verifying the token again at now could only give the same identity: the wall clock stands
 // between the verification and exp with the skew that the verifier allows too, the key set is as it was and alive, and
-// nobody switched the user off.
+// nobody switched the user off; and that the directory does not ask for what the token tells of the user.
 func (k *keptIdentity) holds(now time.Time) bool {
 	wall := now.Round(0)
 	return !wall.Before(k.verified) &&
 		!wall.After(k.identity.Expires.Add(k.provider.config.ClockSkew)) &&
 		k.provider.keys.Changes() == k.changes &&
-		!k.provider.switchedOff(k.identity.ID, k.objectID)
+		!k.provider.switchedOff(k.identity.ID, k.objectID) &&
+		k.welcome()
 }
+
+func (k *keptIdentity) welcome() bool {
+	d := k.provider.directory
+	return d == nil || standingOf(stateOf(d, k.hash, k.other), k.invited) == welcome && !d.Wants(k.hash)
+}
+
+// touch tells the directory once a minute that the user came again.
+func (k *keptIdentity) touch(now time.Time) {
+	d := k.provider.directory
+	if d == nil {
+		return
+	}
+	minute := minuteOf(now)
+	if last := k.touched.Load(); last != minute && k.touched.CompareAndSwap(last, minute) {
+		d.Touch(k.hash, now, k.identity.ClientID)
+	}
+}
+
+func minuteOf(now time.Time) int64 { return now.Unix() / 60 }
 
 func (k *keptIdentity) weight() uint32 {
 	i := k.identity

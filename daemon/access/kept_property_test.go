@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/entratest"
 	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/mapping"
@@ -13,7 +14,7 @@ import (
 
 // FAULTS 66 (GHSA-3rw9-wmc8-8948): whatever happens between two requests with one token, and in whatever order, a gate
 // that keeps identities answers as a gate that keeps none. Clocks are set forth and back, keys come, go and die, rules
-// and clients change, users are blocked.
+// and clients change, users are blocked, deactivated, forgotten and invited.
 func TestWhatIsKeptNeverAnswersOtherwiseThanVerifyingAnew(t *testing.T) {
 	for seed := range uint64(3) {
 		l := newLife(t, seed)
@@ -29,7 +30,7 @@ func TestWhatIsKeptNeverAnswersOtherwiseThanVerifyingAnew(t *testing.T) {
 
 // life is a gate to which things happen, and the tokens that are shown to it.
 type life struct {
-	*fixture
+	*knowing
 	dice                   *rand.Rand
 	provider               *keys.Provider
 	tokens                 []string
@@ -39,8 +40,11 @@ type life struct {
 }
 
 func newLife(t *testing.T, seed uint64) *life {
+	k := newKnowing(t, nil)
 	f := aloneFixture(t)
-	l := &life{fixture: f, dice: rand.New(rand.NewPCG(seed, 66)), provider: f.gate.Snapshot().providers["contoso"].keys}
+	k.fixture = f
+	f.gate = NewGate(f.compile(1), Options{Now: func() time.Time { return f.now }, Directory: k.directory})
+	l := &life{knowing: k, dice: rand.New(rand.NewPCG(seed, 66)), provider: f.gate.Snapshot().providers["contoso"].keys}
 	for range 4 {
 		l.issue()
 	}
@@ -82,6 +86,10 @@ func (l *life) happen() {
 		l.rotate()
 	case n == 18:
 		l.reconfigure()
+	case n == 19:
+		actions := []directory.Action{directory.Deactivate, directory.Activate, directory.Activate, directory.Forget, directory.Invite}
+		// One that makes no sense now is refused, which is as good.
+		_, _, _ = l.directory.Change(l.t.Context(), keyOfUser(reader), actions[l.dice.IntN(len(actions))], "contoso", "uid 0 (root)")
 	}
 }
 
@@ -101,6 +109,7 @@ func (l *life) rotate() {
 func (l *life) reconfigure() {
 	p := &l.config.Providers[0]
 	l.config.Users, l.config.Roles, p.ClientApplicationIDs = nil, nil, []string{desktopApp}
+	l.config.Mapping.Invite = l.dice.IntN(3) == 0
 	what := l.dice.IntN(4)
 	if l.shut {
 		what = 3
@@ -131,7 +140,7 @@ func (l *life) snapshot() *Snapshot {
 // compare shows every token to the gate that keeps, and to one that has just been made.
 func (l *life) compare() {
 	l.t.Helper()
-	fresh := NewGate(l.snapshot(), Options{Now: func() time.Time { return l.now }})
+	fresh := NewGate(l.snapshot(), Options{Now: func() time.Time { return l.now }, Directory: l.directory})
 	for _, token := range l.tokens {
 		if l.keeps(token) {
 			l.kept++

@@ -103,7 +103,7 @@ func groupLines(steps []mapping.Step) string {
 		if i == examples {
 			break
 		}
-		lines = append(lines, tomlKey(step.Value)+` = ""`)
+		lines = append(lines, TOMLKey(step.Value)+` = ""`)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 const (
@@ -13,8 +14,8 @@ const (
 // quoted puts a claim value into a sentence.
 func quoted(s string) string { return `"` + cleanTo(s, maxQuoted) + `"` }
 
-// tomlKey writes a name as a TOML key: bare where it can be, else quoted.
-func tomlKey(name string) string {
+// TOMLKey writes a name as a TOML key: bare where it can be, else quoted.
+func TOMLKey(name string) string {
 	bare := name != ""
 	for _, r := range name {
 		switch {
@@ -26,13 +27,13 @@ func tomlKey(name string) string {
 	if bare {
 		return name
 	}
-	return tomlString(name)
+	return TOMLString(name)
 }
 
-// tomlString writes a TOML string that reads back as s: literal where that shows it best (CONTOSO\Team A), else basic,
+// TOMLString writes a TOML string that reads back as s: literal where that shows it best (CONTOSO\Team A), else basic,
 // with every character that does not show written as an escape.
-func tomlString(s string) string {
-	if !strings.ContainsFunc(s, unprintable) { // nor a byte that is no UTF-8
+func TOMLString(s string) string {
+	if !strings.ContainsFunc(s, unshown) { // nor a byte that is no UTF-8
 		switch {
 		case !strings.ContainsAny(s, `\"`):
 			return `"` + s + `"`
@@ -47,7 +48,7 @@ func tomlString(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case unprintable(r):
+		case unshown(r):
 			b.WriteString(tomlEscape(r))
 		default:
 			b.WriteRune(r)
@@ -56,6 +57,10 @@ func tomlString(s string) string {
 	b.WriteByte('"')
 	return b.String()
 }
+
+// unshown reports whether r would not show, or not as itself: what is unprintable, and blanks that are not U+0020.
+// claimctl shows these as escapes, which a literal string would not read back.
+func unshown(r rune) bool { return unprintable(r) || !unicode.IsPrint(r) }
 
 func tomlEscape(r rune) string {
 	if r > 0xffff {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/reason"
 	"github.com/claimd/claimd/mapping"
 )
@@ -46,11 +47,33 @@ func (j *judgement) showGuest(c *reason.Check) {
 
 func (j *judgement) showState(c *reason.Check) {
 	c.Want = "not switched off"
-	c.Got = "active"
-	if !c.Passed {
-		c.Got = "switched off"
+	if !j.invited() {
+		c.Want = `not switched off, and invited (sign_up = "invite")`
 	}
+	c.Got = j.stateWords()
 	j.mend(c)
+}
+
+// stateWords tells the caller's state, and how far it is known.
+func (j *judgement) stateWords() string {
+	switch j.standing {
+	case blocked:
+		return "switched off in the configuration"
+	case deactivated:
+		return "switched off in the directory (claimctl users)"
+	case uninvited:
+		return "waiting for an invitation"
+	case unknowable:
+		return "the directory of users cannot be read"
+	}
+	d := j.provider.directory
+	switch {
+	case d == nil:
+		return "not switched off in the configuration; the directory of users was not asked"
+	case stateOf(d, j.person.hash, j.person.other) == directory.Active:
+		return "active"
+	}
+	return "not known yet, and let in"
 }
 
 func (j *judgement) showOverage(c *reason.Check) {

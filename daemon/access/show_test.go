@@ -23,7 +23,7 @@ func TestEachCheckShowsWhatItWantedAndWhatWasThere(t *testing.T) {
 scope: wanted required_scopes: platform.read-write, got scp: platform.read-write
 user id: wanted the claim "oid" (claims.user), got "` + reader + `"
 guest: wanted guests = "allow", got a member of the tenant
-user state: wanted not switched off, got active
+user state: wanted not switched off, got not switched off in the configuration; the directory of users was not asked
 overage: wanted all groups in the token, got no overage marker
 mapping: wanted groups and roles as a string or an array of strings, got groups: 1 string, roles: 1 string
 no_group: wanted at least one local group, got groups: Analysts
@@ -36,7 +36,7 @@ header_size: wanted identity headers of 16384 bytes at most, got 171 bytes`},
 scope: wanted required_scopes: b, got scp: platform.read-write: scope: let the client ask for api://` + apiID + `/b, and consent to it in the tenant; or take it out of required_scopes under [provider.contoso]
 user id: wanted the claim "oid" (claims.user), got "f63b08d4-8a1e-4c57-b2f9-0d9647ea15c8"
 guest: wanted guests = "deny", got a guest of the tenant: guest: set guests = "allow" under [provider.contoso] to let guests in
-user state: wanted not switched off, got switched off: user_inactive: set blocked = false at that [[user]]
+user state: wanted not switched off, got switched off in the configuration: user_inactive: set blocked = false at that [[user]]
 overage: wanted all groups in the token, got no overage marker
 mapping: wanted groups and roles as a string or an array of strings, got groups: 2 strings, roles: 2 strings
 no_group: wanted at least one local group, got groups: none: no_group: declare one of them under [groups], or assign the user to a group that is declared`},
@@ -52,14 +52,14 @@ user id: wanted the claim "employee" (claims.user), got absent: missing_claim: `
 scope: wanted required_scopes: none, got scp: platform.read-write
 user id: wanted the claim "oid" (claims.user), got "4ac89f17-05e2-4d3b-86c1-b9e70f52d8a3"
 guest: wanted guests = "allow", got a member of the tenant
-user state: wanted not switched off, got active
+user state: wanted not switched off, got not switched off in the configuration; the directory of users was not asked
 overage: wanted all groups in the token, got an overage marker instead of the groups: groups_overage: ` + reason.GroupsOverage.Mend()},
 		{"groups of a number", func(c *config.Config) { c.Providers[0].Claims.Roles = "roles" },
 			entratest.Request{User: "reader", Claims: map[string]any{"groups": 7}}, `
 scope: wanted required_scopes: none, got scp: platform.read-write
 user id: wanted the claim "oid" (claims.user), got "` + reader + `"
 guest: wanted guests = "allow", got a member of the tenant
-user state: wanted not switched off, got active
+user state: wanted not switched off, got not switched off in the configuration; the directory of users was not asked
 overage: wanted all groups in the token, got no overage marker
 mapping: wanted groups and roles as a string or an array of strings, got groups: other, roles: absent: claim_type: ` +
 				strings.ReplaceAll(reason.ClaimType.Mend(), "NAME", "contoso")},
@@ -68,7 +68,7 @@ mapping: wanted groups and roles as a string or an array of strings, got groups:
 scope: wanted required_scopes: none, got scp: platform.read-write
 user id: wanted the claim "oid" (claims.user), got "` + reader + `"
 guest: wanted guests = "allow", got a member of the tenant
-user state: wanted not switched off, got active
+user state: wanted not switched off, got not switched off in the configuration; the directory of users was not asked
 overage: wanted all groups in the token, got no overage marker
 mapping: wanted groups and roles as a string or an array of strings, got groups: 1 string, roles: 1 string
 no_group: wanted at least one local group, got groups: Analysts

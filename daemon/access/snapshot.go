@@ -2,6 +2,7 @@ package access
 
 import (
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/token"
@@ -25,8 +26,10 @@ type provider struct {
 	config *config.Provider
 	policy *mapping.ProviderPolicy
 	keys   *keys.Provider
-	place  int                 // among the configuration's providers
-	off    map[string]struct{} // blocked users and inactive service accounts, as stateKey spells them
+	place  int // among the configuration's providers
+	// directory knows the users; nil: nobody is asked. The Gate sets it before the Snapshot judges.
+	directory *directory.Directory
+	off       map[string]struct{} // blocked users and inactive service accounts, as stateKey spells them
 }
 
 // Compile makes a Snapshot, for one Gate. policy is mapping.Compile of cfg.Rules(); providers holds an open keys.Provider for each of
@@ -51,14 +54,27 @@ func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*k
 	for i := range cfg.Providers {
 		p := &cfg.Providers[i]
 		opened := providers[p.Name]
-		s.providers[p.Name] = &provider{
-			config: p, policy: policy.Provider(p.Name), keys: opened, place: i, off: switchedOff(cfg, p.Name),
-		}
+		s.providers[p.Name] = newProvider(cfg, policy, i, opened)
 		s.keys = append(s.keys, opened)
 		verified = append(verified, tokenProvider(cfg, p, opened))
 	}
 	s.verifier = token.NewVerifier(verified)
 	return s
+}
+
+// newProvider compiles the provider at that place of the configuration.
+func newProvider(cfg *config.Config, policy *mapping.Policy, place int, opened *keys.Provider) *provider {
+	p := &cfg.Providers[place]
+	return &provider{config: p, policy: policy.Provider(p.Name), keys: opened, place: place, off: switchedOff(cfg, p.Name)}
+}
+
+// use has the Snapshot ask the directory about users. One that asks it already is left alone: it may be judging.
+func (s *Snapshot) use(d *directory.Directory) {
+	for _, p := range s.providers {
+		if p.directory != d {
+			p.directory = d
+		}
+	}
 }
 
 // tokenProvider gives what tokens of the provider must fit.
@@ -97,6 +113,9 @@ func switchedOff(cfg *config.Config, name string) map[string]struct{} {
 	}
 	return off
 }
+
+// isObjectID reports whether a user is known by the object ID.
+func isObjectID(user config.ClaimName) bool { return user == "oid" || user == "/oid" }
 
 // stateKey spells an id as the set of those switched off does: GUIDs in lower case, all else as it is.
 func stateKey(id string) string {

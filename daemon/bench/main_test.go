@@ -25,8 +25,10 @@ func TestMain(m *testing.M) {
 		err = serveBare()
 	case "claimd":
 		err = serveClaimd(os.Args[1])
+	case withDirectory, withoutDirectory:
+		err = serveGate(os.Args[1], role)
 	default:
-		err = fmt.Errorf("want bare or claimd in %s, got %q", roleVariable, role)
+		err = fmt.Errorf("want bare, claimd, with or without directory in %s, got %q", roleVariable, role)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -27,6 +27,7 @@ type Config struct {
 	Outbound        Outbound
 	Admin           Admin
 	State           State
+	Directory       Directory
 	Log             Log
 }
 
@@ -71,6 +72,8 @@ type Mapping struct {
 	DefaultGroups []string
 	DefaultRoles  []string
 	CaseSensitive bool
+	// Invite is sign_up = "invite": a user whom nobody has seen or invited may not come in.
+	Invite bool
 }
 
 // Local is one line of [groups] or [roles].
@@ -140,6 +143,14 @@ type Admin struct{ Socket string }
 
 // State is [state].
 type State struct{ Directory string }
+
+// Directory is [directory].
+type Directory struct {
+	URLFile string // "" = SQLite in the state directory
+	// URL is the content of URLFile, without a final line end. It holds a password: it is shown nowhere. "" without the
+	// file, and where it was not seen (ReadOptions.Outside).
+	URL string
+}
 
 // Log is [log].
 type Log struct {

@@ -37,8 +37,8 @@ func isCredentialName(name string) bool {
 }
 
 // named reads what a *_file key names into the tree's Extra, as far as the files parse. A fault in it is told at the
-// key; one in the value itself is told by Parse.
-func (r *reader) named(key mapping.Path) {
+// key; one in the value itself is told by Parse. A secret may be read by nobody else.
+func (r *reader) named(key mapping.Path, secret bool) {
 	root, _, _ := r.tree.merged()
 	setting, ok := find(root, key)
 	value, isText := setting.value.(string)
@@ -46,14 +46,18 @@ func (r *reader) named(key mapping.Path) {
 		return
 	}
 	told := len(r.guard.faults)
+	is := rule(r.guard.file)
+	if secret {
+		is = r.guard.secret
+	}
 	var bytes []byte
-	if name, is := strings.CutPrefix(value, credentialPrefix); is {
+	if name, isName := strings.CutPrefix(value, credentialPrefix); isName {
 		bytes, ok = r.credential(name)
 	} else {
-		bytes, ok = r.bytes(value, r.guard.file)
+		bytes, ok = r.bytes(value, is)
 	}
 	if ok {
-		r.tree.Extra = append(r.tree.Extra, newFile(value, bytes))
+		r.tree.Extra = append(r.tree.Extra, newNamedFile(value, bytes, secret))
 	}
 	for i := told; i < len(r.guard.faults); i++ {
 		fault := &r.guard.faults[i]

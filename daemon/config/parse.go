@@ -38,9 +38,9 @@ func (c *checker) config(extra []File) *Config {
 	config.Proxy = proxy(top)
 	config.Outbound = outbound(top, extra)
 	config.Metrics = metrics(top)
-	laterTables(top)
 	config.Admin = admin(top)
 	config.State = state(top)
+	config.Directory = directory(top, extra)
 	config.Log = logTable(top)
 	if config.Enabled && len(config.Providers) == 0 {
 		c.missing(mapping.Path{"enabled"}, "write a [provider.NAME] table, or enabled = false", "want a provider where this is true, got none")
@@ -52,20 +52,14 @@ func (c *checker) config(extra []File) *Config {
 	return config
 }
 
-// laterTables knows the tables of later versions.
-func laterTables(top *table) {
-	top.sub("directory").laterText("url_file")
-}
-
 func mappingTable(top *table) Mapping {
 	t := top.sub("mapping")
-	m := Mapping{
+	return Mapping{
 		DefaultGroups: t.texts("default_groups", nil, nil),
 		DefaultRoles:  t.texts("default_roles", nil, nil),
 		CaseSensitive: t.flag("case_sensitive", true),
+		Invite:        t.choice("sign_up", "auto", "invite") == "invite",
 	}
-	t.choiceOf("sign_up", []string{"auto"}, []string{"invite"})
-	return m
 }
 
 func admin(top *table) Admin {
@@ -76,6 +70,18 @@ func admin(top *table) Admin {
 func state(top *table) State {
 	t := top.sub("state")
 	return State{Directory: t.text("directory", "/var/lib/claimd", absolutePath)}
+}
+
+// directory reads [directory]. Whether the URL is one that a database can be found by is for others to judge.
+func directory(top *table, extra []File) Directory {
+	t := top.sub("directory")
+	d := Directory{URLFile: t.optional("url_file", namedFile)}
+	for _, file := range extra {
+		if file.Path == d.URLFile {
+			d.URL = t.secretLine("url_file", "postgres://...", file.Bytes)
+		}
+	}
+	return d
 }
 
 func logTable(top *table) Log {

@@ -47,9 +47,10 @@ func Read(path string, options ReadOptions) (*Tree, Faults) {
 	}
 	r.take(path, "a file of comments only is a configuration that denies every request")
 	r.directory(filepath.Join(filepath.Dir(path), "conf.d"))
-	r.named(mapping.Path{"outbound", "ca_file"})
+	r.named(mapping.Path{"outbound", "ca_file"}, false)
+	r.named(mapping.Path{"directory", "url_file"}, true)
 	for _, place := range slices.Sorted(maps.Keys(r.with)) {
-		r.refuse(place, "stands in no place of this configuration", "name claimd.toml, a .toml file of conf.d, or the ca_file")
+		r.refuse(place, "stands in no place of this configuration", "name claimd.toml, a .toml file of conf.d, or a file that a *_file key names")
 	}
 	r.tree.watched = r.guard.watched
 	return r.tree, r.guard.faults
@@ -153,6 +154,15 @@ func isConfigName(name string) bool {
 func newFile(path string, bytes []byte) File {
 	sum := sha256.Sum256(bytes)
 	return File{Path: path, SHA256: hex.EncodeToString(sum[:]), Bytes: bytes}
+}
+
+// newNamedFile is newFile for what a *_file key names. A secret has no hash that is shown: whoever has it could try
+// passwords against it.
+func newNamedFile(path string, bytes []byte, secret bool) File {
+	if secret {
+		return File{Path: path, Bytes: bytes, secret: true}
+	}
+	return newFile(path, bytes)
 }
 
 // rule judges a file that is open, and tells the faults that it finds.

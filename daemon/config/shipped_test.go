@@ -100,8 +100,8 @@ func plainConfig(config *Config) *Config {
 func TestTheShippedFileHasEveryKey(t *testing.T) {
 	later := []string{
 		"kind", "custom_signing_keys", "opaque_tokens", "issuer", "audiences", "client_ids", "algorithms",
-		"introspection_client_id", "introspection_client_secret_file", "graph", "sign_up", "route", "trusted_proxies",
-		"original_request", "tls_certificate", "tls_key_file", "directory", "url_file",
+		"introspection_client_id", "introspection_client_secret_file", "graph", "route", "trusted_proxies",
+		"original_request", "tls_certificate", "tls_key_file",
 	}
 	root, _, _ := treeOf(uncommented(shipped(t, "claimd/claimd.toml"))).merged()
 	check := &checker{root: root, whole: true}

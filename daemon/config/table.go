@@ -83,6 +83,20 @@ func (t *table) optional(key string, is form) string {
 	})
 }
 
+// secretLine reads what the secret file of a key holds: one line, whose end may be missing. No fault of it shows a part.
+func (t *table) secretLine(key, wanted string, content []byte) string {
+	line, rest, _ := strings.Cut(string(content), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	switch {
+	case rest != "":
+		t.check.fault(t.at(key), "", "want one line, %s, got more", wanted)
+		return ""
+	case line == "":
+		t.check.fault(t.at(key), "", "want one line, %s, got an empty file", wanted)
+	}
+	return line
+}
+
 func (t *table) flag(key string, standard bool) bool {
 	n := t.get(key)
 	if n == nil {

@@ -33,14 +33,22 @@ type Tree struct {
 // File is one file of a Tree.
 type File struct {
 	Path   string `json:"path"`
-	SHA256 string `json:"sha256"` // hexadecimal
+	SHA256 string `json:"sha256,omitempty"` // hexadecimal; "" of a secret
 	Bytes  []byte `json:"-"`
+
+	secret bool // its content is in no hash that is shown
 }
 
 // Hash is the SHA-256 of all names and bytes, in hexadecimal: two trees with the same hash are the same configuration,
-// also where one was named by a relative path.
+// also where one was named by a relative path. Of a secret file only the name is in it.
 // A tree of which a file could not be read, or a credential was not seen, never has the hash of a whole one.
-func (t *Tree) Hash() string {
+func (t *Tree) Hash() string { return t.hash(false) }
+
+// Fingerprint is Hash with the content of secret files too. It tells a changed password from the one before, and is shown
+// to nobody.
+func (t *Tree) Fingerprint() string { return t.hash(true) }
+
+func (t *Tree) hash(secrets bool) string {
 	sum := sha256.New()
 	number := func(n int) { sum.Write(binary.BigEndian.AppendUint64(nil, uint64(n))) }
 	for _, files := range [][]File{t.Files, t.Extra} {
@@ -52,6 +60,9 @@ func (t *Tree) Hash() string {
 			}
 			number(len(path))
 			sum.Write([]byte(path))
+			if file.secret && !secrets {
+				continue
+			}
 			number(len(file.Bytes))
 			sum.Write(file.Bytes)
 		}

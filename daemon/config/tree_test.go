@@ -44,8 +44,8 @@ func TestWithTakesOtherBytesForAPath(t *testing.T) {
 		},
 		"no place of the configuration": {
 			map[string]string{dir + "/conf.d/.a.toml": dir + "/new.toml", dir + "/b.toml": dir + "/new.toml"}, "claimd.toml conf.d/a.toml",
-			"DIR/b.toml: stands in no place of this configuration\n  hint: name claimd.toml, a .toml file of conf.d, or the ca_file\n" +
-				"DIR/conf.d/.a.toml: stands in no place of this configuration\n  hint: name claimd.toml, a .toml file of conf.d, or the ca_file\n",
+			"DIR/b.toml: stands in no place of this configuration\n  hint: name claimd.toml, a .toml file of conf.d, or a file that a *_file key names\n" +
+				"DIR/conf.d/.a.toml: stands in no place of this configuration\n  hint: name claimd.toml, a .toml file of conf.d, or a file that a *_file key names\n",
 			"# old\n# old a\n",
 		},
 		"a stand-in that is not there": {

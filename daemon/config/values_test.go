@@ -95,7 +95,7 @@ admin = "extn.admin"
 default_groups = ["A"]
 default_roles = ["R"]
 case_sensitive = false
-sign_up = "auto"
+sign_up = "invite"
 [groups]
 Z = "last letter"
 A = ""
@@ -150,7 +150,7 @@ socket = "/run/a"
 [state]
 directory = "/srv/claimd"
 [directory]
-url_file = ""
+url_file = "/etc/claimd/database.url"
 [log]
 level = "debug"
 format = "text"
@@ -173,7 +173,7 @@ denials = false
 				Claims: ClaimNames{User: "oid", Email: "email", FirstName: "given_name", LastName: "family_name", Groups: "groups", Roles: "groups"},
 			},
 		},
-		Mapping: Mapping{DefaultGroups: []string{"A"}, DefaultRoles: []string{"R"}},
+		Mapping: Mapping{DefaultGroups: []string{"A"}, DefaultRoles: []string{"R"}, Invite: true},
 		Groups: []Local{
 			{Name: "Z", Label: "last letter"}, {Name: "A"}, {Name: "M", Label: "m", Values: []string{"x"}, Providers: []string{"contoso"}},
 			{Name: "E", Label: "dotted"},
@@ -191,12 +191,13 @@ denials = false
 				Client: "X-Auth-Client", Scopes: "X-Auth-Scopes",
 			},
 		},
-		Proxy:    Proxy{Listen: []string{":81"}, Upstream: "https://api.example", ForwardAuthorization: true},
-		Metrics:  Metrics{Listen: []string{}},
-		Outbound: Outbound{Proxy: "http://proxy.example:3128", CAFile: "/etc/ssl/ca.pem"},
-		Admin:    Admin{Socket: "/run/a"},
-		State:    State{Directory: "/srv/claimd"},
-		Log:      Log{Level: "debug", Format: "text"},
+		Proxy:     Proxy{Listen: []string{":81"}, Upstream: "https://api.example", ForwardAuthorization: true},
+		Metrics:   Metrics{Listen: []string{}},
+		Outbound:  Outbound{Proxy: "http://proxy.example:3128", CAFile: "/etc/ssl/ca.pem"},
+		Admin:     Admin{Socket: "/run/a"},
+		State:     State{Directory: "/srv/claimd"},
+		Directory: Directory{URLFile: "/etc/claimd/database.url"},
+		Log:       Log{Level: "debug", Format: "text"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
@@ -37,23 +38,30 @@ func Handler(status func() admin.Status) http.Handler {
 
 // What is shown. Names and units follow prometheus.io/docs/practices/naming.
 var (
-	requests       = describe("requests_total", "Requests judged, by verdict (allowed, denied, broken) and by the reason of a refusal.", "verdict", "reason")
-	duration       = describe("decision_duration_seconds", "Time that a decision took: kept for a token whose verified identity was kept, verified for every other.", "identity")
-	unmatched      = describe("unmatched_values_total", "Claim values that named no local group or role.")
-	keptIdentities = describe("kept_identities", "Verified identities that are kept between requests.")
-	enabled        = describe("enabled", "1 where the configuration lets requests in at all.")
-	isReady        = describe("ready", "1 where requests can be judged: enabled, and at least one provider has live keys.")
-	keysLive       = describe("keys_live", "1 where the provider has signing keys that are not dead.", "provider")
-	keysUsable     = describe("keys", "Usable signing keys of a key set.", "provider", "version")
-	keysAge        = describe("keys_age_seconds", "Time since the last good fetch of a key set; none before the first.", "provider", "version")
-	keysFailing    = describe("keys_fetch_failing", "1 where the last attempt to fetch a key set failed.", "provider", "version")
-	generation     = describe("config_generation", "Number of the configuration that serves, from 1 at each start.")
-	loaded         = describe("config_loaded_timestamp_seconds", "When the configuration that serves was taken up.")
-	configInfo     = describe("config_info", "1, with the hash of the configuration that serves.", "hash")
-	reloadGood     = describe("config_last_reload_successful", "0 where the files on disk were refused and an older configuration serves.")
-	reloads        = describe("config_reloads_total", "Reloads of changed files since the start, by result (taken, refused).", "result")
-	buildInfo      = describe("build_info", "1, with the version of claimd.", "version")
-	started        = describe("start_timestamp_seconds", "When claimd was started.")
+	requests         = describe("requests_total", "Requests judged, by verdict (allowed, denied, broken) and by the reason of a refusal.", "verdict", "reason")
+	duration         = describe("decision_duration_seconds", "Time that a decision took: kept for a token whose verified identity was kept, verified for every other.", "identity")
+	unmatched        = describe("unmatched_values_total", "Claim values that named no local group or role.")
+	keptIdentities   = describe("kept_identities", "Verified identities that are kept between requests.")
+	enabled          = describe("enabled", "1 where the configuration lets requests in at all.")
+	isReady          = describe("ready", "1 where requests can be judged: enabled, and at least one provider has live keys.")
+	keysLive         = describe("keys_live", "1 where the provider has signing keys that are not dead.", "provider")
+	keysUsable       = describe("keys", "Usable signing keys of a key set.", "provider", "version")
+	keysAge          = describe("keys_age_seconds", "Time since the last good fetch of a key set; none before the first.", "provider", "version")
+	keysFailing      = describe("keys_fetch_failing", "1 where the last attempt to fetch a key set failed.", "provider", "version")
+	generation       = describe("config_generation", "Number of the configuration that serves, from 1 at each start.")
+	loaded           = describe("config_loaded_timestamp_seconds", "When the configuration that serves was taken up.")
+	configInfo       = describe("config_info", "1, with the hash of the configuration that serves.", "hash")
+	reloadGood       = describe("config_last_reload_successful", "0 where the files on disk were refused and an older configuration serves.")
+	reloads          = describe("config_reloads_total", "Reloads of changed files since the start, by result (taken, refused).", "result")
+	directoryUsable  = describe("directory_usable", "1 where the state of users is known; 0: every request is refused as directory_unavailable.")
+	directoryUsers   = describe("directory_users", "Users and service accounts that the directory knows, by state (active, inactive, waiting).", "state")
+	directoryPending = describe("directory_pending", "What was seen of users and waits to be written.")
+	directoryWritten = describe("directory_written_total", "Rows written to the directory of users since the start.")
+	directoryDropped = describe("directory_dropped_total", "What was seen of users and found no room to wait; it is asked for again.")
+	directoryFailed  = describe("directory_write_failures_total", "Writes to the directory of users that failed; they are tried again.")
+	directoryBroken  = describe("directory_read_only", "1 where the disk failed the directory of users: nothing is written until a restart.")
+	buildInfo        = describe("build_info", "1, with the version of claimd.", "version")
+	started          = describe("start_timestamp_seconds", "When claimd was started.")
 )
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -69,7 +77,8 @@ type collector struct {
 // Describe implements prometheus.Collector.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{requests, duration, unmatched, keptIdentities, enabled, isReady, keysLive, keysUsable,
-		keysAge, keysFailing, generation, loaded, configInfo, reloadGood, reloads, buildInfo, started} {
+		keysAge, keysFailing, generation, loaded, configInfo, reloadGood, reloads,
+		directoryUsable, directoryUsers, directoryPending, directoryWritten, directoryDropped, directoryFailed, directoryBroken, buildInfo, started} {
 		to <- desc
 	}
 }
@@ -101,8 +110,25 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	gauge(reloadGood, truth(s.LastRefused == nil))
 	counter(reloads, s.Reloads.Taken, "taken")
 	counter(reloads, s.Reloads.Refused, "refused")
+	directoryMetrics(s.Directory, gauge, counter)
 	gauge(buildInfo, 1, s.Version)
 	gauge(started, seconds(s.StartedAt))
+}
+
+// directoryMetrics shows nothing where claimd runs without a directory.
+func directoryMetrics(s directory.Status, gauge func(*prometheus.Desc, float64, ...string), counter func(*prometheus.Desc, uint64, ...string)) {
+	if s.Store == "" {
+		return
+	}
+	gauge(directoryUsable, truth(s.Usable))
+	gauge(directoryUsers, float64(s.Known-s.Inactive-s.Waiting), "active")
+	gauge(directoryUsers, float64(s.Inactive), "inactive")
+	gauge(directoryUsers, float64(s.Waiting), "waiting")
+	gauge(directoryPending, float64(s.Pending))
+	counter(directoryWritten, s.Written)
+	counter(directoryDropped, s.Dropped)
+	counter(directoryFailed, s.Failures)
+	gauge(directoryBroken, truth(s.ReadOnly))
 }
 
 func (c collector) keys(s admin.Status, gauge func(*prometheus.Desc, float64, ...string)) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/reason"
 )
@@ -30,6 +31,10 @@ func exampleStatus() admin.Status {
 			Allowed: 10, Denied: map[string]uint64{"no_group": 3}, Unmatched: 4, Kept: 5, Panics: 1,
 			KeptLatency:     access.Latency{Buckets: []access.Bucket{{Seconds: 0.000005, Count: 6}, {Seconds: 1, Count: 7}}, Count: 8, Seconds: 2.5},
 			VerifiedLatency: access.Latency{Count: 2, Seconds: 0.5},
+		},
+		Directory: directory.Status{
+			Store: "sqlite", Place: "/var/lib/claimd/directory.db", Usable: true, Known: 100, Inactive: 7, Waiting: 3, Pending: 11, Written: 12,
+			Dropped: 13, Failures: 14, ReadOnly: true, Problem: "no space left",
 		},
 	}
 }
@@ -84,6 +89,15 @@ func TestAScrapeShowsTheStatus(t *testing.T) {
 		`claimd_config_last_reload_successful 0`,
 		`claimd_config_reloads_total{result="taken"} 6`,
 		`claimd_config_reloads_total{result="refused"} 2`,
+		`claimd_directory_usable 1`,
+		`claimd_directory_users{state="active"} 90`,
+		`claimd_directory_users{state="inactive"} 7`,
+		`claimd_directory_users{state="waiting"} 3`,
+		`claimd_directory_pending 11`,
+		`claimd_directory_written_total 12`,
+		`claimd_directory_dropped_total 13`,
+		`claimd_directory_write_failures_total 14`,
+		`claimd_directory_read_only 1`,
 		`claimd_build_info{version="1.2.3"} 1`,
 		`claimd_start_timestamp_seconds 1.7000000005e+09`,
 	} {
@@ -99,6 +113,12 @@ func TestAScrapeShowsTheStatus(t *testing.T) {
 	}
 	if strings.Contains(text, `claimd_keys_age_seconds{provider="contoso",version="1.0"}`) {
 		t.Error("a key set that was never fetched has no age")
+	}
+	if strings.Contains(text, "directory.db") || strings.Contains(text, "no space") {
+		t.Error("the directory's place or problem became a label")
+	}
+	if _, text := scrape(t, http.MethodGet, "/metrics", admin.Status{}); strings.Contains(text, "claimd_directory_") {
+		t.Error("without a directory there is nothing to show of one")
 	}
 	if !strings.Contains(text, "\nprocess_resident_memory_bytes ") || !strings.Contains(text, "\ngo_goroutines ") {
 		t.Error("want what Go and the process tell too")

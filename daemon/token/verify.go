@@ -255,11 +255,9 @@ func (r *run) checkKind() bool {
 
 // checkClient checks the calling application. A service account that names its application admits it for its own tokens.
 func (r *run) checkClient() bool {
-	id := r.claims.ClientID
-	if !slices.Contains(r.provider.ClientIDs, id) &&
-		(r.claims.Caller != AppOnly || r.provider.AccountClients[r.claims.ObjectID] != id) {
+	if !r.provider.Admits(r.claims) {
 		return r.fail(reason.Client, (*run).explainClient)
 	}
-	r.pass(reason.Client, id)
+	r.pass(reason.Client, r.claims.ClientID)
 	return true
 }

@@ -1,0 +1,179 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/directory"
+	"github.com/claimd/claimd/daemon/entra"
+)
+
+// whom finds the user that an administrator names: by his id, which for Entra is the object ID in any case, or by his
+// user name as the API sees it, where one alone has it. An e-mail address is nobody's for good, and never taken. unseen:
+// he may be somebody whom the directory does not know.
+func (p *people) whom(ctx context.Context, verb, provider, id string, unseen bool) (directory.Key, error) {
+	if err := p.settle(ctx); err != nil {
+		return directory.Key{}, err
+	}
+	cfg := p.serving().Config
+	authority, err := authorityNamed(cfg, provider)
+	if err != nil {
+		return directory.Key{}, err
+	}
+	keys, err := p.known(ctx, authority, id)
+	switch {
+	case err != nil:
+		return directory.Key{}, inWords(err)
+	case len(keys) == 1:
+		return keys[0], nil
+	case len(keys) > 1:
+		return directory.Key{}, ambiguous(cfg, verb, id, keys)
+	case strings.Contains(id, "@"):
+		return directory.Key{}, refusalOf("an e-mail address names nobody for good: it can be given to somebody else",
+			"name the user by his id; claimctl users list shows it")
+	case !unseen:
+		return directory.Key{}, nobody(id)
+	}
+	return stranger(cfg, verb, authority, id)
+}
+
+// known gives the keys of the directory that the id can mean; authority "" = any. Whose id it is comes before whose
+// name it is: a name may be chosen, an id may not.
+func (p *people) known(ctx context.Context, authority, id string) ([]directory.Key, error) {
+	if id == "" {
+		return nil, refusalOf("want the id of a user, got nothing", "claimctl users list shows the ids")
+	}
+	if authority != "" {
+		key := keyOf(authority, id)
+		if _, _, err := p.directory.User(ctx, key); err == nil {
+			return []directory.Key{key}, nil
+		}
+	}
+	found, err := p.directory.Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var ids, names []directory.Key
+	for _, key := range found {
+		switch {
+		case authority != "" && key.Authority != authority:
+		case key == keyOf(key.Authority, id):
+			ids = append(ids, key)
+		case !strings.Contains(id, "@"):
+			names = append(names, key)
+		}
+	}
+	if ids != nil {
+		return ids, nil
+	}
+	return names, nil
+}
+
+func nobody(id string) error {
+	return refusalOf(fmt.Sprintf("the directory knows nobody of the id %q", id), "claimctl users list shows who has come, with their ids")
+}
+
+// ambiguous lists what to type instead.
+func ambiguous(cfg *config.Config, verb, id string, keys []directory.Key) error {
+	commands := make([]string, len(keys))
+	for i, key := range keys {
+		commands[i] = admin.Command(verb, providerOf(cfg, key.Authority), key)
+	}
+	slices.Sort(commands)
+	return refusalOf(fmt.Sprintf("%q can mean %d users", id, len(keys)), "say which:\n"+strings.Join(commands, "\n"))
+}
+
+// stranger gives the key of somebody whom the directory does not know.
+func stranger(cfg *config.Config, verb, authority, id string) (directory.Key, error) {
+	if authority == "" {
+		var authorities []string
+		for i := range cfg.Providers {
+			authorities = append(authorities, authorityFor(&cfg.Providers[i]))
+		}
+		slices.Sort(authorities)
+		authorities = slices.Compact(authorities)
+		switch {
+		case len(authorities) == 0:
+			return directory.Key{}, refusalOf("no provider is configured", "")
+		case len(authorities) > 1:
+			return directory.Key{}, refusalOf(fmt.Sprintf("the directory knows nobody of the id %q, and there are several providers", id),
+				"say whose user it is: claimctl users "+verb+" PROVIDER ID; PROVIDER is one of "+strings.Join(providerNames(cfg), ", "))
+		}
+		authority = authorities[0]
+	}
+	if !entra.IsGUID(id) && onlyObjectIDs(cfg, authority) {
+		return directory.Key{}, refusalOf(fmt.Sprintf("%q is no object ID, and the directory knows nobody of that name", id),
+			"the object ID stands on the user's page in the Entra admin center")
+	}
+	return keyOf(authority, id), nil
+}
+
+// onlyObjectIDs reports whether the users of the authority are known by their object IDs and nothing else: then another id
+// would never name one who comes.
+func onlyObjectIDs(cfg *config.Config, authority string) bool {
+	for i := range cfg.Providers {
+		provider := &cfg.Providers[i]
+		if user := provider.Claims.User; authorityFor(provider) == authority && user != "oid" && user != "/oid" {
+			return false
+		}
+	}
+	return entra.IsGUID(authority)
+}
+
+// authorityNamed gives the authority that an administrator names: by a provider's name, or itself where no provider of
+// it is configured any more. "" gives "".
+func authorityNamed(cfg *config.Config, provider string) (string, error) {
+	if provider == "" {
+		return "", nil
+	}
+	if authority := authorityOf(cfg, provider); authority != "" {
+		return authority, nil
+	}
+	if guid, ok := entra.GUID(provider); ok {
+		return guid, nil
+	}
+	return "", refusalOf(unknownProvider(provider, providerNames(cfg)).Error(), "")
+}
+
+// authorityOf gives the authority of the provider of that name; "" where there is none.
+func authorityOf(cfg *config.Config, provider string) string {
+	for i := range cfg.Providers {
+		if cfg.Providers[i].Name == provider {
+			return authorityFor(&cfg.Providers[i])
+		}
+	}
+	return ""
+}
+
+// authorityFor gives what the directory knows a provider's users by.
+func authorityFor(provider *config.Provider) string { return provider.TenantID }
+
+// providerOf gives the name of the first provider with that authority; "" where there is none.
+func providerOf(cfg *config.Config, authority string) string {
+	for i := range cfg.Providers {
+		if authorityFor(&cfg.Providers[i]) == authority {
+			return cfg.Providers[i].Name
+		}
+	}
+	return ""
+}
+
+func providerNames(cfg *config.Config) []string {
+	names := make([]string, len(cfg.Providers))
+	for i := range cfg.Providers {
+		names[i] = cfg.Providers[i].Name
+	}
+	return names
+}
+
+// keyOf gives the key of an id as somebody wrote it: an object ID of Entra in any case.
+func keyOf(authority, id string) directory.Key {
+	if guid, ok := entra.GUID(id); ok && entra.IsGUID(authority) {
+		id = guid
+	}
+	return directory.Key{Authority: authority, ID: id}
+}
