@@ -257,8 +257,11 @@ func TestPagesReferToPagesThatAreThere(t *testing.T) {
 
 // TestPagesAreWellFormed has mandoc judge them.
 func TestPagesAreWellFormed(t *testing.T) {
-	out, _ := exec.Command(tool(t, "mandoc"), append([]string{"-T", "lint"}, pages(t)...)...).CombinedOutput() // what it prints is the verdict
-	for line := range bytes.Lines(out) {
+	var verdict, trouble bytes.Buffer // apart: written to one place, the one ends in the middle of the other's lines
+	lint := exec.Command(tool(t, "mandoc"), append([]string{"-T", "lint"}, pages(t)...)...)
+	lint.Stdout, lint.Stderr = &verdict, &trouble
+	_ = lint.Run() // what it prints is the verdict
+	for line := range bytes.Lines(append(verdict.Bytes(), trouble.Bytes()...)) {
 		// Whether other manuals are installed, and indexed, says nothing about these.
 		if !bytes.Contains(line, []byte("referenced manual not found")) && !bytes.Contains(line, []byte("outdated mandoc.db")) {
 			t.Errorf("%s", line)

@@ -8,7 +8,9 @@ import (
 	"unicode"
 
 	"github.com/claimd/claimd/daemon/access"
+	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/reason"
 	"github.com/claimd/claimd/daemon/vectors"
 	"github.com/claimd/claimd/mapping"
@@ -81,6 +83,64 @@ func TestANaughtyStringIsOneRowOfExplain(t *testing.T) {
 		text := rows(func(p *page) { p.table("  ", 40, identity) })
 		if got := strings.Count(text, "\n"); got != len(identity) || strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
 			t.Errorf("%+q: the identity has %d rows, want %d: %+q", value, got, len(identity), text)
+		}
+	}
+}
+
+// Names and e-mail addresses of users are what providers let people write.
+func TestANaughtyStringIsOneRowOfUsers(t *testing.T) {
+	for _, value := range vectors.NaughtyStrings(t) {
+		user := ada()
+		user.First, user.Last, user.Email, user.Known.User, user.Provider, user.Client, user.Scopes = value, value, value, value, value, value, value
+		user.Groups, user.Roles, user.UnmatchedGroups = heldBy(value, value), heldBy(value), []string{value}
+		user.Account, user.Refused, user.ChangedBy = value, value, value
+		change := admin.Change{Action: directory.Action(value), Before: value, After: value, By: value, Host: value, At: noon()}
+		table := newUserTable([]admin.User{user}, 0)
+		wantPrintable(t, value, "the list", 1, table.rows([]admin.User{user}, noon()))
+		detail := admin.UserDetail{User: user, Paste: admin.Paste{Groups: []string{access.TOMLKey(value)}, Roles: []string{value}}, History: []admin.Change{change, change}}
+		wantPrintable(t, value, "one user", -1, userText(detail, noon()))
+		changed := admin.Changed{Changed: true, Action: directory.Deactivate, Provider: value, Key: directory.Key{ID: value}, User: "x", Name: value}
+		wantPrintable(t, value, "a change", 1, changedText(changed))
+		changed.Changed, changed.After = false, value
+		wantPrintable(t, value, "no change", 1, changedText(changed))
+		locals := []admin.Local{
+			{Name: value, Declared: true, Label: value, Providers: []string{value, value}}, {Name: value, Users: 1},
+		}
+		wantPrintable(t, value, "groups", 5, localsText(locals, "group", noon()))
+		unmatched := admin.Unmatched{
+			Values: []directory.Unmatched{{Claim: directory.Kind(value), Value: value, Provider: value, User: value}},
+			Paste:  admin.Paste{Groups: []string{access.TOMLKey(value) + ` = ""`}},
+		}
+		wantPrintable(t, value, "unmatched", 5, unmatchedText(unmatched, noon()))
+		i := newImpact()
+		then := access.Outcome{Known: true, Groups: []string{value}, Roles: []string{value}}
+		i.add(user.Known, access.Outcome{Known: true, Allowed: true}, then)
+		wantPrintable(t, value, "an impact", 6, impactText(i))
+	}
+}
+
+// wantPrintable checks that a text has so many lines (-1: of any number), and nothing that a terminal would act on.
+func wantPrintable(t *testing.T, value, what string, lines int, text string) {
+	t.Helper()
+	if got := strings.Count(text, "\n"); lines >= 0 && got != lines {
+		t.Errorf("%+q: %s: want %d lines, got\n%s", value, what, lines, text)
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+		t.Errorf("%+q: %s: what is not printable stands in %+q", value, what, text)
+	}
+}
+
+func TestANaughtyUserSurvivesJSON(t *testing.T) {
+	for _, value := range vectors.NaughtyStrings(t) {
+		want := ada()
+		want.First, want.Last, want.Known.User, want.Groups, want.Account = value, value, value, heldBy(value), value
+		var out strings.Builder
+		if err := (&tool{stdout: &out}).printJSON(want, false); err != nil {
+			t.Fatal(err)
+		}
+		var got admin.User
+		if err := json.Unmarshal([]byte(out.String()), &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+q: got %+v, %v", value, got, err)
 		}
 	}
 }

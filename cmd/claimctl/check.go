@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,17 +15,22 @@ import (
 
 const checkUsage = `claimctl check judges the configuration files as claimd would, and prints every fault.
 
-Usage: claimctl check [--with PATH=FILE]... [--user NAME] [--config FILE] [--json]
+Usage: claimctl check [--with PATH=FILE]... [--user NAME] [--impact] [--config FILE] [--json]
 
 Each fault is a line file:line: key: problem, with a hint below it where there is a next step.
-What is worth saying but no fault is marked as a notice. claimd need not run, and is not asked.
-Run as root, it tells too which file the user claimd, if there is one, could not read.
+What is worth saying but no fault is marked as a notice. claimd need not run, and is not asked,
+but for --impact. Run as root, it tells too which file the user claimd, if there is one, could not
+read.
 
   --with PATH=FILE  judge the tree with FILE standing in for PATH, which may also be a file that
                     is not there yet; as often as needed. For Ansible's template module:
                     validate: claimctl check --with ` + config.DefaultPath + `=%s
   --user NAME       judge owners and permissions as if this user ran claimd; a name or a uid
+  --impact          tell too which users would gain or lose access, groups, roles or
+                    administration: the running claimd is asked for the claim values that it saw
+                    last of each user, which are judged by these files; nothing is changed
   --config FILE     the main configuration file (default ` + config.DefaultPath + `)
+  --socket PATH     claimd's admin socket, for --impact
   --json            print the verdict as JSON
 
 Exit status: 0 the configuration is good, 1 it has faults, 2 wrong usage, 3 could not find out.
@@ -39,23 +45,26 @@ type checkResult struct {
 	Groups    int           `json:"groups"`
 	Roles     int           `json:"roles"`
 	Hash      string        `json:"hash,omitempty"` // as status shows it; "" where there are faults, or credentials not seen
+	Impact    *impact       `json:"impact,omitempty"`
 }
 
 func (t *tool) checkCommand() *cobra.Command {
 	var with []string
+	var impact bool
 	cmd := &cobra.Command{
 		Use: "check", Short: "judge the configuration files", Long: checkUsage,
 		Args: takes(0, "no argument"),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			standIns, err := parseWith(with)
 			if err != nil {
 				return err
 			}
-			return t.check(standIns)
+			return t.check(cmd.Context(), standIns, impact)
 		},
 	}
 	t.userFlag(cmd)
 	cmd.Flags().StringArrayVar(&with, "with", nil, "PATH=FILE: FILE stands in for PATH")
+	cmd.Flags().BoolVar(&impact, "impact", false, "tell which users would gain or lose what")
 	return cmd
 }
 
@@ -78,17 +87,23 @@ func parseWith(with []string) (map[string]string, error) {
 	return standIns, nil
 }
 
-func (t *tool) check(standIns map[string]string) error {
+func (t *tool) check(ctx context.Context, standIns map[string]string, withImpact bool) error {
 	options, err := t.reading()
 	if err != nil {
 		return err
 	}
 	options.With = standIns
-	result, err := judge(daemon.Load(t.configPath, options))
+	loaded, err := daemon.Load(t.configPath, options)
+	result, err := judge(loaded, err)
 	if err != nil {
 		return err
 	}
 	result.Faults = t.mended(result.Faults)
+	if result.OK && withImpact {
+		if result.Impact, err = t.impactOf(ctx, loaded, t.mostKept()); err != nil {
+			return err
+		}
+	}
 	if t.json {
 		err = t.printJSON(result, false)
 	} else {
@@ -98,6 +113,14 @@ func (t *tool) check(standIns map[string]string) error {
 		return refusedBy(result.Faults)
 	}
 	return err
+}
+
+// mostKept tells how many changes of single users are kept to be printed: 0 is all.
+func (t *tool) mostKept() int {
+	if t.json {
+		return 0
+	}
+	return mostChanges
 }
 
 // refusedBy is the end of check by these faults: a user who may not read the files cannot find out whether they are good.
@@ -137,6 +160,9 @@ func checkText(r checkResult) string {
 	text += fmt.Sprintf("configuration is good: %s, %s, %s\n", count(r.Providers, "provider"), count(r.Groups, "group"), count(r.Roles, "role"))
 	if !r.Enabled {
 		text += "but enabled is false: every protected request is answered 503 disabled\n"
+	}
+	if r.Impact != nil {
+		text += impactText(r.Impact)
 	}
 	return text
 }

@@ -24,7 +24,8 @@ func main() { os.Exit(run(serviceUser)) }
 func run(service string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	t := &tool{service: service, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now(), marks: marksFor(isTerminal(os.Stdout), os.Getenv)}
+	t := &tool{service: service, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now(), marks: marksFor(isTerminal(os.Stdout), os.Getenv),
+		width: widthOf(os.Stdout)}
 	root := t.rootCommand()
 	root.SetArgs(os.Args[1:])
 	return t.report(root.ExecuteContext(ctx))
@@ -42,6 +43,7 @@ type tool struct {
 	stderr     io.Writer // why there are none
 	now        time.Time // when claimctl was started; its location is that of all times printed
 	marks      marks
+	width      int // of the terminal, in characters; 0: standard output is none
 }
 
 // socket gives the path of the daemon's admin socket.

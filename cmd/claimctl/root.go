@@ -14,10 +14,19 @@ const rootUsage = `claimctl asks and steers claimd, which lets callers with Entr
 Usage: claimctl VERB [FLAG]...
 
   check [--with PATH=FILE]...  judge the configuration files; needs no running claimd
+  check --impact               ... and tell which users would gain or lose what
   reload                       have claimd read its files again, and wait for the verdict
   status                       what claimd does: files, providers, listeners, counts
   explain [FILE|-] [--local]   why a token is let in or refused, check by check
   denials [ID] [--follow]      the last 1,000 refusals, and what mends each
+  users list                   who has come: users, service accounts, guests, administrators
+  users show ID                all that is known of one user
+  users deactivate ID          refuse a user from the next request on
+  users activate ID            let a user in again
+  users invite ID              let in a user who need not have come yet
+  users forget ID              remove what is known of a user
+  groups [--roles]             each local group or role, and how many have it
+  unmatched                    the claim values that name nothing local, and the lines to paste
   keys                         the signing keys of each provider, their age and source
   keys refresh [PROVIDER]      have claimd fetch the keys now
   version                      the version of claimctl
@@ -59,7 +68,7 @@ func (t *tool) rootCommand() *cobra.Command {
 		return nil
 	}
 	root.AddCommand(t.checkCommand(), t.reloadCommand(), t.statusCommand(), t.explainCommand(), t.denialsCommand(),
-		t.keysCommand(), t.versionCommand())
+		t.usersCommand(), t.groupsCommand(), t.unmatchedCommand(), t.keysCommand(), t.versionCommand())
 	return root
 }
 
@@ -79,7 +88,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 
 func runWithoutVerb(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return misused("", "want a verb: check, reload, status, explain, denials, keys or version")
+		return misused("", "want a verb: check, reload, status, explain, denials, users, groups, unmatched, keys or version")
 	}
 	return unknownVerb(cmd, args[0])
 }

@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"tenant": cmdTenant, "expand": cmdExpand, "mint": cmdMint, "daemon": cmdDaemon, "request": cmdRequest,
 			"exits": cmdExits, "settle": cmdSettle, "follows": cmdFollows, "reachable": cmdReachable,
+			"paste": cmdPaste,
 		},
 		Condition: func(condition string) (bool, error) {
 			if condition != "root" {
@@ -94,7 +95,7 @@ const (
 )
 
 // cmdTenant is `tenant`: a fake tenant at $TENANT until the script's end, with users ada (Analysts), grace (Analysts and
-// administrator) and alan (analysts, of lower case).
+// administrator), alan (analysts, of lower case) and eve (Operators, a guest of a name that steers terminals).
 func cmdTenant(ts *testscript.TestScript, _ bool, _ []string) {
 	s := stageOf(ts)
 	tenant, err := entratest.Start(entratest.Directory{
@@ -108,6 +109,8 @@ func cmdTenant(ts *testscript.TestScript, _ bool, _ []string) {
 				"groups": []string{"Analysts"}, "extn.admin": "is_admin"}},
 			{Name: "alan", ObjectID: "b9526ec1-d730-4f8e-9a04-41e7c8b63d5f", Claims: map[string]any{
 				"groups": []string{"analysts", "Analysts ", "\x1b[31mred\u202e"}}},
+			{Name: "eve", ObjectID: "6ac0d9e4-1f72-4b85-83c1-d95e270fb3a8", Claims: map[string]any{
+				"groups": []string{"Operators"}, "given_name": "\x1b]0;Ada\a", "family_name": "\u202erotartsinimdA", "acct": 1}},
 		},
 	})
 	ts.Check(err)
@@ -139,7 +142,8 @@ func cmdExpand(ts *testscript.TestScript, _ bool, files []string) {
 	}
 }
 
-// cmdMint is `mint FILE USER [expired | graph]`: a token in the file, without a line break.
+// cmdMint is `mint FILE USER [expired | graph]`: a token in the file, without a line break; of the user ” is the client's
+// own.
 func cmdMint(ts *testscript.TestScript, _ bool, args []string) {
 	s := stageOf(ts)
 	request := entratest.Request{User: args[1]}
@@ -231,18 +235,41 @@ var settled = []struct {
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "TENANT"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`), "TIME"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
+	{regexp.MustCompile(`just now    |\d min ago   |\d\d min ago  `), "SPAN ago    "}, // in a column
 	{regexp.MustCompile(`in (\d+ h )?\d+ (min|s)\b`), "in SPAN"},
 	{regexp.MustCompile(`(\d+ h )?\d+ (min|s) ago`), "SPAN ago"},
 	{regexp.MustCompile(`pid \d+`), "pid PID"},
 	{regexp.MustCompile(`taken, [1-9]\d* refused`), "taken, N refused"}, // a copy may be seen half done, and is refused too
+	{regexp.MustCompile(`(?m)just now$`), "SPAN ago"},
 	{regexp.MustCompile(`\(\d+ s\)`), "(SPAN)"},
+	{regexp.MustCompile(`[0-9a-f]{64}`), "HASH"},
 	{regexp.MustCompile(`(?m)  [0-9a-f]{12}$`), "  HASH"},
+	{regexp.MustCompile(`(?m)by uid \d+( \([^)]*\))? at \S+$`), "by WHO at HOST"},
+	{regexp.MustCompile(`, by uid \d+( \([^)]*\))?`), ", by WHO"},
 }
 
 // cmdReachable is `reachable`: other users may go through the directories that testscript makes for itself alone.
 func cmdReachable(ts *testscript.TestScript, _ bool, _ []string) {
 	work := ts.Getenv("WORK")
 	ts.Check(errors.Join(os.Chmod(work, 0o711), os.Chmod(filepath.Dir(work), 0o711)))
+}
+
+// cmdPaste is `paste stdout FILE`: the lines that claimctl unmatched gives for [groups] are added to the file, whose last
+// table that is.
+func cmdPaste(ts *testscript.TestScript, _ bool, args []string) {
+	_, lines, found := strings.Cut(ts.ReadFile(args[0]), "paste under [groups]:\n")
+	if !found {
+		ts.Fatalf("there is nothing to paste")
+	}
+	file, err := os.OpenFile(ts.MkAbs(args[1]), os.O_APPEND|os.O_WRONLY, 0)
+	ts.Check(err)
+	for line := range strings.Lines(lines) {
+		if line, ok := strings.CutPrefix(line, "  "); ok {
+			_, err := file.WriteString(line)
+			ts.Check(err)
+		}
+	}
+	ts.Check(file.Close())
 }
 
 // cmdSettle is `settle stdout|stderr`: the file "told" is that output, but for what differs from run to run.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/claimd/claimd/daemon/admin"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/keys"
 )
 
@@ -20,7 +21,7 @@ Usage: claimctl status [--config FILE] [--socket PATH] [--json]
 
 It shows the version, whether requests can be judged, the configuration that serves with the hash
 of each file, the last reload where it was refused, the providers and how fresh their keys are,
-where claimd listens, and how requests were answered since it was started.
+the directory of users, where claimd listens, and how requests were answered since it was started.
 
   --config FILE  where [admin] socket is looked up (default /etc/claimd/claimd.toml)
   --socket PATH  claimd's admin socket
@@ -65,6 +66,7 @@ func statusText(s admin.Status, now time.Time) string {
 	}
 	refusedRows(p, s, now)
 	p.rows("providers", providerRows(s.Providers, now))
+	directoryRows(p, s.Directory, now)
 	listeners := [][]string{}
 	for _, listener := range s.Listeners {
 		listeners = append(listeners, []string{safe(listener.Door), safe(listener.Address)})
@@ -114,6 +116,33 @@ func providerRows(providers []keys.Status, now time.Time) [][]string {
 		}
 	}
 	return rows
+}
+
+// directoryRows tells where the directory of users lies, how many it knows, and what is the matter with it.
+func directoryRows(p *page, d directory.Status, now time.Time) {
+	if d.Store == "" && d.Problem == "" { // a claimd that has none
+		return
+	}
+	if d.Store == "" {
+		p.row("directory", "NONE: %s", safe(d.Problem))
+		return
+	}
+	p.row("directory", "%s, %s: %s, %d inactive, %d waiting", safe(d.Store), safe(d.Place), count(d.Known, "user"), d.Inactive, d.Waiting)
+	switch {
+	case d.ReadOnly:
+		p.row("", "READ-ONLY since a write failed for good: nothing more is recorded until claimd is restarted")
+	case !d.Usable:
+		p.row("", "NOT READ since %s: requests are answered 503 directory_unavailable", when(d.ReadAt, now))
+	}
+	if d.Problem != "" {
+		p.row("", "FAILED   %s", safe(d.Problem))
+	}
+	if d.Unrecorded > 0 {
+		p.row("", "%s of new users were left out: no more are recorded", count(int(d.Unrecorded), "sighting"))
+	}
+	if d.Dropped > 0 {
+		p.row("", "%s dropped: they came faster than they could be written", counted(int(d.Dropped), "sighting was", "sightings were"))
+	}
 }
 
 // freshness tells of the newest key set that a provider has.

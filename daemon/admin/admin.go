@@ -10,6 +10,12 @@
 //	GET  /v1/denials/follow further refusals as they come, one JSON object a line
 //	GET  /v1/keys           a list of keys.Status
 //	POST /v1/keys/refresh   {"provider": "..."} -> a list of RefreshResult
+//	GET  /v1/users          UserPage; group, role, state, provider, apps, seen_after, seen_before, limit and cursor select
+//	GET  /v1/users/one      UserDetail of ?provider=&id=
+//	POST /v1/users/change   ChangeRequest -> Changed, once it is in force
+//	GET  /v1/users/claims   every user as Judged, one JSON object a line; the last line is {"users": N}
+//	GET  /v1/groups?kind=   a list of Local: of the kind group or role
+//	GET  /v1/unmatched      Unmatched; at most ?limit= values
 //
 // An answer other than 200 holds {"problem": "...", "hint": "..."}.
 package admin
@@ -20,6 +26,7 @@ import (
 
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/keys"
 )
 
@@ -34,6 +41,19 @@ type Backend struct {
 	// RefreshKeys fetches keys now; provider "" = every one. The error says, in words for an administrator, why
 	// nothing was tried (no such provider); what came of a try stands in the results.
 	RefreshKeys func(ctx context.Context, provider string) ([]RefreshResult, error)
+
+	// What follows is the directory of users. An error is a *Refusal where what is asked for makes no sense or is refused;
+	// any other tells why the directory could not be asked.
+
+	Users func(ctx context.Context, query directory.Query) (UserPage, error)
+	// User finds one as Change does.
+	User func(ctx context.Context, provider, id string) (UserDetail, error)
+	// Change makes a change and returns once it is in force and on disk. by is who asked: "uid 0 (root)".
+	Change    func(ctx context.Context, request ChangeRequest, by string) (Changed, error)
+	Locals    func(ctx context.Context, kind directory.Kind) ([]Local, error)
+	Unmatched func(ctx context.Context, limit int) (Unmatched, error)
+	// Judge gives every user with what the running configuration makes of him; an error of give ends it.
+	Judge func(ctx context.Context, give func(Judged) error) error
 }
 
 // ReloadResult is the verdict on one reload.
@@ -71,7 +91,9 @@ type Status struct {
 	Providers   []keys.Status `json:"providers"`
 	Listeners   []Listener    `json:"listeners"`
 	Counts      access.Stats  `json:"counts"`
-	Process     Process       `json:"process"`
+	// Directory is the directory of users; its Store is "" where claimd runs without (it was not usable, and enabled is false).
+	Directory directory.Status `json:"directory"`
+	Process   Process          `json:"process"`
 }
 
 // Process is what the daemon takes of its host at one moment. What grows from day to day under the same load leaks.

@@ -62,6 +62,12 @@ func backend(gate *access.Gate) Backend {
 			}
 			return []RefreshResult{{Provider: "contoso"}, {Provider: "fabrikam", Problem: "no route to host"}}, nil
 		},
+		Users:     backendUsers,
+		User:      backendUser,
+		Change:    backendChange,
+		Locals:    backendLocals,
+		Unmatched: backendUnmatched,
+		Judge:     backendJudge,
 	}
 }
 

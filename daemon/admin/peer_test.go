@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/claimd/claimd/daemon/access"
+	"github.com/claimd/claimd/daemon/directory"
 )
 
 // Users that own nothing: nobody's usual number and the one before.
@@ -34,7 +35,8 @@ func needRoot(t *testing.T) {
 	t.Skip("this test plays several users: run it as root")
 }
 
-// playPart is what the test binary does as another user: "serve" until its standard input ends, or "ask" once.
+// playPart is what the test binary does as another user: "serve" until its standard input ends, "ask" once, or "change" a
+// user once.
 func playPart(part, path string) int {
 	switch part {
 	case "serve":
@@ -43,7 +45,7 @@ func playPart(part, path string) int {
 			fmt.Println(err)
 			return 1
 		}
-		b := Backend{Status: func() Status { return Status{PID: os.Getpid()} }, Denials: &access.Denials{}}
+		b := Backend{Status: func() Status { return Status{PID: os.Getpid()} }, Denials: &access.Denials{}, Change: backendChange}
 		fmt.Println("ready")
 		go func() {
 			os.Stdin.Read(make([]byte, 1))
@@ -59,6 +61,16 @@ func playPart(part, path string) int {
 			return 1
 		}
 		fmt.Println("answered")
+		return 0
+	case "change":
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		changed, err := NewClient(path).Change(ctx, ChangeRequest{Action: directory.Deactivate, ID: "x"})
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Println("changed by", changed.Name)
 		return 0
 	}
 	return 2
@@ -108,6 +120,29 @@ func TestRootAndTheDaemonsOwnUserAreServedAndNobodyElse(t *testing.T) {
 	want = fmt.Sprintf("the admin socket is for root and for uid %d\n  hint: run claimctl as root", daemonUID)
 	if got := ask(t, otherUID, path); got != want {
 		t.Errorf("other user, kept out by its uid\nwant %s\ngot  %s", want, got)
+	}
+}
+
+// FAULTS 176: who changes a user is who the kernel says connected; a third user changes nobody.
+func TestAChangeIsOfWhoAsksForIt(t *testing.T) {
+	needRoot(t)
+	directory := shortDirectory(t)
+	mustDo(t, os.Chown(directory, daemonUID, daemonUID))
+	path := filepath.Join(directory, "admin.sock")
+	startAs(t, daemonUID, path)
+	mustDo(t, os.Chmod(path, 0o666)) // only the look at the peer is left
+	change := func(uid uint32) string {
+		out, _ := as(t, uid, "change", path).Output() // the part tells on standard output what kept it from an answer
+		return strings.TrimSpace(string(out))
+	}
+	for uid, want := range map[uint32]string{
+		0:         "changed by uid 0 (root)",
+		daemonUID: "changed by " + peer{uid: daemonUID}.name(),
+		otherUID:  fmt.Sprintf("the admin socket is for root and for uid %d\n  hint: run claimctl as root", daemonUID),
+	} {
+		if got := change(uid); got != want {
+			t.Errorf("uid %d\nwant %s\ngot  %s", uid, want, got)
+		}
 	}
 }
 

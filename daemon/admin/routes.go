@@ -34,6 +34,7 @@ func (s *Server) makeRoutes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/denials/follow", s.follow)
 	mux.HandleFunc("GET /v1/keys", s.keys)
 	mux.HandleFunc("POST /v1/keys/refresh", s.refreshKeys)
+	s.addPeople(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "this claimd has nothing of that kind",
 			"claimctl and claimd should be of the same version: claimctl version, claimctl status")

@@ -19,6 +19,7 @@ type limits struct {
 	body        time.Duration // to send its body
 	write       time.Duration // to take an answer, or one line of a stream
 	idle        time.Duration // between two requests
+	change      time.Duration // until a change of a user is in force
 	headerBytes int
 	admins      int // connections of administrators at once
 	refused     int // connections at once that are only told no
@@ -26,8 +27,8 @@ type limits struct {
 
 // standard are the limits of every Server but some in tests.
 var standard = limits{
-	header: 5 * time.Second, body: 5 * time.Second, write: 5 * time.Second, idle: 10 * time.Second,
-	headerBytes: 4 << 10, admins: 32, refused: 8,
+	header: 5 * time.Second, body: 5 * time.Second, write: 5 * time.Second, idle: 10 * time.Second, change: 30 * time.Second,
+	headerBytes: 16 << 10, admins: 32, refused: 8, // a query can name a group, which may be long
 }
 
 // Server serves a Backend. No client can hold up another one, or a request that the daemon judges: each connection has

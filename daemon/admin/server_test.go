@@ -16,7 +16,7 @@ import (
 
 // hasty are limits that a test can wait for.
 var hasty = limits{
-	header: 50 * time.Millisecond, body: 50 * time.Millisecond, write: 100 * time.Millisecond, idle: 50 * time.Millisecond,
+	header: 50 * time.Millisecond, body: 50 * time.Millisecond, write: 100 * time.Millisecond, idle: 50 * time.Millisecond, change: 200 * time.Millisecond,
 	headerBytes: 4 << 10, admins: 32, refused: 8,
 }
 
