@@ -55,7 +55,7 @@ strangers: ## claimd under a million worthless tokens, unknown keys and slow con
 	SOAK=$(SOAK) $(GO) test -count 1 -timeout 0 -v -run 'Garbage|UnknownKey|SlowConnections|AMillion' ./daemon/soak
 
 store: ## the directory of users: each store killed 500 times, and filled with a million users; some ten minutes
-	$(GO) test -count 1 -timeout 60m -v -run 'Killed|Million' ./daemon/directory -long
+	$(GO) test -count 1 -timeout 60m -v -run 'TestAKilledDaemon|WhenItIsKilled|Million' ./daemon/directory -long
 
 FUZZTIME ?= 30s
 
