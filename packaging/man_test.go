@@ -107,7 +107,7 @@ func TestEveryVerbHasItsPage(t *testing.T) {
 	main := text(t, "man/claimctl.1")
 	verbs := 0
 	for name, usage := range usages(t, "../cmd/claimctl") {
-		words := regexp.MustCompile(`^claimctl ([a-z]+( refresh)?) `).FindStringSubmatch(usage)
+		words := regexp.MustCompile(`^claimctl ([a-z-]+( refresh)?) `).FindStringSubmatch(usage)
 		page := "man/claimctl.1"
 		if name != "rootUsage" {
 			if words == nil {

@@ -18,6 +18,9 @@ Usage: claimctl VERB [FLAG]...
   reload                       have claimd read its files again, and wait for the verdict
   status                       what claimd does: files, providers, listeners, counts
   explain [FILE|-] [--local]   why a token is let in or refused, check by check
+  test-access                  sign in, judge the token, call the API: from nothing to yes
+  doctor [--api-url URL]       whether files, providers, clock and gateway are in place
+  doctor --manifest FILE       what an app registration's manifest lacks, and the lines to set
   denials [ID] [--follow]      the last 1,000 refusals, and what mends each
   users list                   who has come: users, service accounts, guests, administrators
   users show ID                all that is known of one user
@@ -29,6 +32,7 @@ Usage: claimctl VERB [FLAG]...
   unmatched                    the claim values that name nothing local, and the lines to paste
   keys                         the signing keys of each provider, their age and source
   keys refresh [PROVIDER]      have claimd fetch the keys now
+  import eclecticiq FILE       a claimd.toml from an EclecticIQ platform_settings.py
   version                      the version of claimctl
 
 Flags of every verb:
@@ -67,8 +71,9 @@ func (t *tool) rootCommand() *cobra.Command {
 		}
 		return nil
 	}
-	root.AddCommand(t.checkCommand(), t.reloadCommand(), t.statusCommand(), t.explainCommand(), t.denialsCommand(),
-		t.usersCommand(), t.groupsCommand(), t.unmatchedCommand(), t.keysCommand(), t.versionCommand())
+	root.AddCommand(t.checkCommand(), t.reloadCommand(), t.statusCommand(), t.explainCommand(), t.testAccessCommand(),
+		t.doctorCommand(), t.denialsCommand(), t.usersCommand(), t.groupsCommand(), t.unmatchedCommand(), t.keysCommand(),
+		t.importCommand(), t.versionCommand())
 	return root
 }
 
@@ -88,7 +93,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 
 func runWithoutVerb(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return misused("", "want a verb: check, reload, status, explain, denials, users, groups, unmatched, keys or version")
+		return misused("", "want a verb: check, reload, status, explain, test-access, doctor, denials, users, groups, unmatched, keys, import or version")
 	}
 	return unknownVerb(cmd, args[0])
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -14,7 +17,7 @@ import (
 )
 
 func mintCommand() *cobra.Command {
-	var authority string
+	var tenant running
 	fields := make(map[string]*string)
 	command := &cobra.Command{
 		Use:   "mint",
@@ -28,7 +31,7 @@ func mintCommand() *cobra.Command {
 					form.Set(name, *value)
 				}
 			}
-			token, err := mint(command.Context(), authority, form)
+			token, err := tenant.mint(command.Context(), form)
 			if err != nil {
 				return err
 			}
@@ -44,12 +47,12 @@ func mintCommand() *cobra.Command {
 	fields["version"] = flags.String("token-version", "", "`1 or 2` (default as the API's registration says)")
 	fields["lifetime"] = flags.String("lifetime", "", "`duration` such as 8h (default as the API's registration says)")
 	fields["issued_ago"] = flags.String("issued-ago", "", "`duration` since it was issued: 9h makes an expired one")
-	flags.StringVar(&authority, "authority", "http://"+defaultListen, "`address` of the running tenant")
+	tenant.addFlags(command)
 	return command
 }
 
 func rotateCommand() *cobra.Command {
-	var authority string
+	var tenant running
 	command := &cobra.Command{
 		Use:   "rotate",
 		Short: "let a running tenant sign with a new key, and print its id",
@@ -58,42 +61,74 @@ func rotateCommand() *cobra.Command {
 			var answer struct {
 				KeyID string `json:"kid"`
 			}
-			if err := ask(command.Context(), "POST", authority+"/fakeentra/rotate", nil, &answer); err != nil {
+			if err := tenant.ask(command.Context(), "POST", "/fakeentra/rotate", nil, &answer); err != nil {
 				return err
 			}
 			fmt.Fprintln(command.OutOrStdout(), answer.KeyID)
 			return nil
 		}),
 	}
-	command.Flags().StringVar(&authority, "authority", "http://"+defaultListen, "`address` of the running tenant")
+	tenant.addFlags(command)
 	return command
 }
 
-// mint asks the tenant at authority for a token.
-func mint(ctx context.Context, authority string, form url.Values) (string, error) {
+// running is a tenant that runs, and how it is reached.
+type running struct {
+	authority string // no final slash
+	caFile    string // PEM; "" = the system's roots
+}
+
+func (t *running) addFlags(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringVar(&t.authority, "authority", "http://"+defaultListen, "`address` of the running tenant")
+	flags.StringVar(&t.caFile, "ca-file", "", "PEM `file` of the CA of a tenant over https")
+}
+
+// mint asks the tenant for a token.
+func (t running) mint(ctx context.Context, form url.Values) (string, error) {
 	var about struct {
 		TenantID string `json:"tenant_id"`
 	}
-	if err := ask(ctx, "GET", authority+"/fakeentra/", nil, &about); err != nil {
+	if err := t.ask(ctx, "GET", "/fakeentra/", nil, &about); err != nil {
 		return "", err
 	}
 	var answer struct {
 		AccessToken string `json:"access_token"`
 	}
-	err := ask(ctx, "POST", authority+"/"+about.TenantID+"/fakeentra/mint", form, &answer)
+	err := t.ask(ctx, "POST", "/"+about.TenantID+"/fakeentra/mint", form, &answer)
 	return answer.AccessToken, err
 }
 
-// ask sends the form and reads the JSON that comes back.
-func ask(ctx context.Context, method, address string, form url.Values, into any) error {
+// client trusts the CA of caFile alone, where there is one.
+func (t running) client() (*http.Client, error) {
+	transport := &http.Transport{DisableKeepAlives: true} // and no proxy: this stays on the host
+	if t.caFile != "" {
+		text, err := os.ReadFile(t.caFile)
+		if err != nil {
+			return nil, err
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s: want a certificate as PEM", t.caFile)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
+	return &http.Client{Transport: transport}, nil
+}
+
+// ask sends the form to a path of the tenant and reads the JSON that comes back.
+func (t running) ask(ctx context.Context, method, path string, form url.Values, into any) error {
+	client, err := t.client()
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(ctx, method, t.authority+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // and no proxy: this stays on the host
 	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("%w\nhint: is a tenant running? start one with: fakeentra serve", err)

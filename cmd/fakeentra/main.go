@@ -1,7 +1,7 @@
 // Fakeentra is an Entra ID tenant on loopback, to try claimd and to test against. It is a fake: it signs whatever it is
 // asked to sign, and has no place in production.
 //
-//	fakeentra serve [--listen 127.0.0.1:4190] [--directory FILE]   the tenant alone
+//	fakeentra serve [--listen 127.0.0.1:4190] [--directory FILE]   the tenant alone; with --ca-file FILE over https
 //	fakeentra mint --user reader                                   a token from a running one
 //	fakeentra rotate                                               a new signing key in a running one
 //	fakeentra demo --claimd bin/claimd                             the tenant, an API and claimd before it (make run)

@@ -45,6 +45,9 @@ func TestWrongUsageAndFailuresAreTold(t *testing.T) {
 		{"serve --directory " + broken, 1, "fakeentra: " + broken + ": directory: unknown key tenant\n"},
 		{"mint --authority http://127.0.0.1:1", 1, "fakeentra: Get \"http://127.0.0.1:1/fakeentra/\": dial tcp 127.0.0.1:1: " +
 			"connect: connection refused\nhint: is a tenant running? start one with: fakeentra serve\n"},
+		{"serve --listen 127.0.0.1:0 --ca-file /nonexistent/ca.pem", 1, "fakeentra: open /nonexistent/ca.pem: no such file or directory\n"},
+		{"rotate --ca-file /nonexistent/ca.pem", 1, "fakeentra: open /nonexistent/ca.pem: no such file or directory\n"},
+		{"rotate --ca-file " + broken, 1, "fakeentra: " + broken + ": want a certificate as PEM\n"},
 		{"rotate --authority ://", 1, "fakeentra: parse \":///fakeentra/rotate\": missing protocol scheme\n"},
 		{"demo --claimd /nonexistent/claimd", 1, "fakeentra: start claimd: fork/exec /nonexistent/claimd: no such file or directory\n" +
 			"hint: make run builds it first; --claimd names another one\n"},
@@ -79,12 +82,12 @@ func TestAFailureKeepsItsCause(t *testing.T) {
 }
 
 // serving runs `fakeentra serve` on a free port until the test ends, and gives its authority and what it printed.
-func serving(t *testing.T) (authority, printed string) {
+func serving(t *testing.T, more ...string) (authority, printed string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out := newWatched()
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"serve", "--listen", "127.0.0.1:0"}, out, out) }()
+	go func() { ended <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, more...), out, out) }()
 	t.Cleanup(func() {
 		cancel()
 		if code := <-ended; code != 0 {
@@ -117,6 +120,33 @@ func TestARunningTenantMintsAndRotates(t *testing.T) {
 		code, _, stderr = runUntilDone(t, "rotate", "--authority", authority+"/x")
 		if want := "fakeentra: the tenant answers 404 Not Found: \n"; code != 1 || stderr != want {
 			t.Errorf("rotate at a wrong address: %d, %q", code, stderr)
+		}
+	})
+}
+
+// Whoever uses Microsoft's clients needs https: they take no other authority.
+func TestATenantOverTLSIsReachedWithItsCAAlone(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	t.Run("while it runs", func(t *testing.T) {
+		caFile := filepath.Join(t.TempDir(), "ca.pem")
+		authority, printed := serving(t, "--ca-file", caFile)
+		if !strings.HasPrefix(authority, "https://localhost:") || !strings.Contains(printed, "\nCA         "+caFile+"\n") {
+			t.Errorf("authority %q, printed:\n%s", authority, printed)
+		}
+		code, token, stderr := runUntilDone(t, "mint", "--authority", authority, "--ca-file", caFile, "--user", "reader")
+		if code != 0 || strings.Count(token, ".") != 2 {
+			t.Errorf("mint: %d, %q, %s", code, token, stderr)
+		}
+		code, keyID, stderr := runUntilDone(t, "rotate", "--authority", authority, "--ca-file", caFile)
+		if code != 0 || keyID == "" {
+			t.Errorf("rotate: %d, %q, %s", code, keyID, stderr)
+		}
+		code, _, stderr = runUntilDone(t, "rotate", "--authority", authority)
+		if code != 1 || !strings.Contains(stderr, "certificate signed by unknown authority") {
+			t.Errorf("rotate without the CA: %d, %q", code, stderr)
+		}
+		if info, err := os.Stat(caFile); err != nil || info.Mode().Perm()&0o022 != 0 {
+			t.Errorf("others may write the CA's file: %v %v", info, err)
 		}
 	})
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +24,7 @@ const defaultListen = "127.0.0.1:4190"
 const warning = "THIS IS A FAKE: an Entra ID tenant that signs whatever it is asked to. Never for production."
 
 func serveCommand() *cobra.Command {
-	var listen, file string
+	var listen, file, caFile string
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "serve the tenant until interrupted",
@@ -32,11 +34,12 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(command.Context(), command.OutOrStdout(), listen, directory)
+			return serve(command.Context(), command.OutOrStdout(), listen, caFile, directory)
 		}),
 	}
 	command.Flags().StringVar(&listen, "listen", defaultListen, "loopback `address` to listen on; port 0 takes a free one")
 	command.Flags().StringVar(&file, "directory", "", "TOML `file` of users, groups, clients and APIs (default the built-in sample)")
+	command.Flags().StringVar(&caFile, "ca-file", "", "serve https, and write the CA that clients are to trust to this PEM `file`")
 	return command
 }
 
@@ -55,19 +58,28 @@ func readDirectory(file string) (entratest.Directory, error) {
 	return directory, nil
 }
 
-// serve serves the tenant until ctx ends.
-func serve(ctx context.Context, out io.Writer, listen string, directory entratest.Directory) error {
+// serve serves the tenant until ctx ends: over https where caFile is to hold its CA.
+func serve(ctx context.Context, out io.Writer, listen, caFile string, directory entratest.Directory) error {
 	listener, err := listenOnLoopback(listen)
 	if err != nil {
 		return err
 	}
-	tenant, err := entratest.New(directory, "http://"+listener.Addr().String())
+	base := "http://" + listener.Addr().String()
+	if caFile != "" {
+		if listener, base, err = secure(listener, caFile); err != nil {
+			return err
+		}
+	}
+	tenant, err := entratest.New(directory, base)
 	if err != nil {
 		_ = listener.Close() // what went wrong is err
 		return err
 	}
 	fmt.Fprintln(out, warning)
 	fmt.Fprintf(out, "authority  %s\n", tenant.URL())
+	if caFile != "" {
+		fmt.Fprintf(out, "CA         %s\n", caFile)
+	}
 	fmt.Fprintf(out, "tenant     %s\n", directory.TenantID)
 	for _, api := range directory.APIs {
 		fmt.Fprintf(out, "API        %s  %s\n", api.ApplicationID, api.Name)
@@ -86,6 +98,24 @@ func serve(ctx context.Context, out io.Writer, listen string, directory entrates
 	case err := <-server.ended:
 		return err
 	}
+}
+
+// secure puts https before the listener, which it closes where it fails, and gives the tenant's address. The CA is a new
+// one each time.
+func secure(listener net.Listener, caFile string) (net.Listener, string, error) {
+	certificate, ca, err := entratest.NewCertificate()
+	if err == nil {
+		err = os.WriteFile(caFile, ca, 0o644)
+	}
+	if err != nil {
+		_ = listener.Close() // what went wrong is err
+		return nil, "", err
+	}
+	address := listener.Addr().String()
+	if port, ok := strings.CutPrefix(address, "127.0.0.1:"); ok {
+		address = "localhost:" + port // what Microsoft's clients take for a host
+	}
+	return tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}}), "https://" + address, nil
 }
 
 // listenOnLoopback listens on a literal loopback address alone: a name could mean another host tomorrow.

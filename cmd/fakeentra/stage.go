@@ -190,7 +190,7 @@ func (s *stage) serviceToken() (string, error) {
 	var answer struct {
 		AccessToken string `json:"access_token"`
 	}
-	err := ask(context.Background(), "POST", s.tenant.URL()+"/"+directory.TenantID+"/oauth2/v2.0/token", url.Values{
+	err := running{authority: s.tenant.URL()}.ask(context.Background(), "POST", "/"+directory.TenantID+"/oauth2/v2.0/token", url.Values{
 		"grant_type":    {"client_credentials"},
 		"client_id":     {directory.Clients[1].ApplicationID},
 		"client_secret": {directory.Clients[1].Secret},

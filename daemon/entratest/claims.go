@@ -44,23 +44,23 @@ func (t *Tenant) claims(g grant, request Request) map[string]any {
 
 // addClient adds the version and who calls: azp and azpacr in v2.0 tokens, appid and appidacr in v1.0 tokens.
 func (t *Tenant) addClient(claims map[string]any, g grant) {
-	authentication := "0" // a public client
-	if g.client.Secret != "" {
-		authentication = "1"
-	}
 	if g.version == 1 {
-		claims["ver"], claims["appid"], claims["appidacr"] = "1.0", g.client.ApplicationID, authentication
+		claims["ver"], claims["appid"], claims["appidacr"] = "1.0", g.client.ApplicationID, g.by
 		return
 	}
-	claims["ver"], claims["azp"], claims["azpacr"] = "2.0", g.client.ApplicationID, authentication
+	claims["ver"], claims["azp"], claims["azpacr"] = "2.0", g.client.ApplicationID, g.by
 }
 
 // addApp adds what an app-only token has: no scp, and oid equal to sub.
 func (t *Tenant) addApp(claims map[string]any, g grant) {
 	claims["oid"], claims["sub"] = g.client.ObjectID, g.client.ObjectID
 	claims["rh"] = t.stable("rh", g.api.ApplicationID, g.client.ObjectID)
-	if len(g.client.Roles) > 0 {
-		claims["roles"] = g.client.Roles
+	roles := g.client.Roles
+	if g.api.ApplicationID == graphID {
+		roles = g.client.GraphPermissions
+	}
+	if len(roles) > 0 {
+		claims["roles"] = roles
 	}
 	if g.api.EmitsIDTyp {
 		claims["idtyp"] = "app"

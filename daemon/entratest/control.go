@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -39,7 +40,7 @@ func (t *Tenant) mintEndpoint(w http.ResponseWriter, r *http.Request) {
 		refuseControl(w, http.StatusBadRequest, err)
 		return
 	}
-	token, err := t.issue(request, "")
+	token, err := t.issue(request, issuance{})
 	if err != nil {
 		refuseControl(w, http.StatusBadRequest, err)
 		return
@@ -121,6 +122,8 @@ type faultsJSON struct {
 	ShuffleKeys  bool   `json:"shuffle_keys"`
 	ExtraMembers bool   `json:"extra_members"`
 	HalfV1       bool   `json:"half_v1"`
+	Refuse       int    `json:"refuse,omitempty"`
+	RefuseAt     string `json:"refuse_at,omitempty"`
 }
 
 // faultsEndpoint replaces all faults: {} makes the tenant behave again.
@@ -141,18 +144,24 @@ func (t *Tenant) faultsEndpoint(w http.ResponseWriter, r *http.Request) {
 		refuseControl(w, http.StatusBadRequest, fmt.Errorf("delay: want a duration such as 2s, got %q", asked.Delay))
 		return
 	}
+	if !slices.Contains([]string{"", "token", "devicecode", "authorize"}, asked.RefuseAt) {
+		refuseControl(w, http.StatusBadRequest, fmt.Errorf("refuse_at: want token, devicecode or authorize, got %q", asked.RefuseAt))
+		return
+	}
 	t.SetFaults(Faults{
 		Status:       asked.Status,
 		Delay:        delay,
 		ShuffleKeys:  asked.ShuffleKeys,
 		ExtraMembers: asked.ExtraMembers,
 		HalfV1:       asked.HalfV1,
+		Refuse:       asked.Refuse,
+		RefuseAt:     asked.RefuseAt,
 	})
 	writeJSON(w, http.StatusOK, t.currentFaults().json())
 }
 
 func (f Faults) json() faultsJSON {
-	return faultsJSON{f.Status, f.Delay.String(), f.ShuffleKeys, f.ExtraMembers, f.HalfV1}
+	return faultsJSON{f.Status, f.Delay.String(), f.ShuffleKeys, f.ExtraMembers, f.HalfV1, f.Refuse, f.RefuseAt}
 }
 
 // showAll tells what there is, secrets of clients left out.

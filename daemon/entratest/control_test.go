@@ -89,6 +89,10 @@ func TestFaultsAreSetOnTheControlPath(t *testing.T) {
 	equal(t, "faults", body, want)
 	_, body = get(t, tenant, "/fakeentra/")
 	equal(t, "faults shown", body["faults"], want)
+	_, body = control(t, tenant, "/fakeentra/faults", `{"refuse":53003,"refuse_at":"token"}`)
+	equal(t, "the number shown", body["refuse"], 53003)
+	_, body = oauth(t, tenant, "token", form(nil))
+	equal(t, "the number answered", body["error_codes"], []int{53003})
 	_, body = control(t, tenant, "/fakeentra/faults", `{}`)
 	equal(t, "faults of {}", body["status"], 0)
 
@@ -96,6 +100,7 @@ func TestFaultsAreSetOnTheControlPath(t *testing.T) {
 		{`{"stauts":503}`, `want JSON such as {"status":503,"delay":"2s","half_v1":true}: json: unknown field "stauts"`},
 		{`{"status":99}`, `status: want 200 to 599, or 0 for none, got 99`},
 		{`{"delay":"long"}`, `delay: want a duration such as 2s, got "long"`},
+		{`{"refuse":1,"refuse_at":"mint"}`, `refuse_at: want token, devicecode or authorize, got "mint"`},
 		{`{"delay":"-1s"}`, `delay: want a duration such as 2s, got "-1s"`},
 	}
 	for _, test := range tests {
@@ -127,7 +132,7 @@ func TestTheControlPathIsForThisHostAlone(t *testing.T) {
 		{"127.0.0.1:1234", 200}, {"[::1]:1234", 200}, {"[::ffff:127.0.0.1]:1234", 200}, {"pipe", 200},
 	}
 	for _, test := range tests {
-		for _, path := range []string{"GET /fakeentra/", "POST /fakeentra/faults",
+		for _, path := range []string{"GET /fakeentra/", "POST /fakeentra/faults", "GET /devicelogin",
 			"POST /" + tenant.Directory().TenantID + "/fakeentra/mint"} {
 			method, path, _ := strings.Cut(path, " ")
 			request := httptest.NewRequest(method, path, strings.NewReader("{}"))
@@ -135,6 +140,24 @@ func TestTheControlPathIsForThisHostAlone(t *testing.T) {
 			answer := httptest.NewRecorder()
 			tenant.Handler().ServeHTTP(answer, request)
 			equal(t, "status of "+path+" for "+test.peer, answer.Code, test.want)
+		}
+	}
+}
+
+// Who signs in needs no password here, so only this host may.
+func TestOnlyThisHostSignsIn(t *testing.T) {
+	tenant, err := New(Sample(), "http://127.0.0.1:4190")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/devicelogin", "/" + tenant.Directory().TenantID + "/oauth2/v2.0/authorize"} {
+		for peer, want := range map[string]int{"192.0.2.1:1234": 403, "127.0.0.1:1234": 400} {
+			request := httptest.NewRequest("POST", path, strings.NewReader("user=reader"))
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			request.RemoteAddr = peer
+			answer := httptest.NewRecorder()
+			tenant.Handler().ServeHTTP(answer, request)
+			equal(t, "status of "+path+" for "+peer, answer.Code, want)
 		}
 	}
 }

@@ -18,6 +18,13 @@ type Directory struct {
 	Clients  []App   `toml:"client"`
 	Users    []User  `toml:"user"`
 	Groups   []Group `toml:"group"`
+
+	DeviceCodeSeconds  int  `toml:"device_code_seconds"`  // how long one is good; 0 = 900, as at Entra
+	DeviceCodeInterval int  `toml:"device_code_interval"` // seconds that a device is to wait between polls; 0 = 5
+	BlocksDeviceCode   bool `toml:"blocks_device_code"`   // Conditional Access does: 53003
+	// RefusesInBrowser lets a refused sign-in be seen in the browser alone, as Entra mostly does: the device's code stays
+	// pending. Otherwise the client hears of it too.
+	RefusesInBrowser bool `toml:"refuses_in_browser"`
 }
 
 // API is the app registration of a protected API.
@@ -31,6 +38,11 @@ type API struct {
 	EmitsIDTyp         bool     `toml:"emits_idtyp"`                    // for app-only tokens, as Entra's default is
 	OptionalClaims     []string `toml:"optional_claims"`                // of email, given_name, family_name, acct
 	LifetimeSeconds    int      `toml:"lifetime_seconds"`               // 0 = 75 minutes
+	ClaimsMapping      bool     `toml:"claims_mapping"`                 // a policy maps claims; it needs what follows, else 50146
+	AcceptMappedClaims bool     `toml:"accept_mapped_claims"`           // 501461 for the audience api://...
+	AssignmentRequired bool     `toml:"assignment_required"`            // 50105, for applications 501051, but for
+	Assigned           []string `toml:"assigned"`                       // these names of users and ids of clients
+	NotEnabled         bool     `toml:"not_enabled"`                    // the tenant has no service principal of it: 650052
 }
 
 // App is a client application.
@@ -38,8 +50,17 @@ type App struct {
 	ApplicationID string   `toml:"application_id"`
 	ObjectID      string   `toml:"object_id"` // of its service principal; "" = it calls for users only
 	Name          string   `toml:"name"`
-	Secret        string   `toml:"secret"` // "" = public client
+	Secret        string   `toml:"secret"` // "" = public client, unless there are certificates or expired secrets
 	Roles         []string `toml:"roles"`  // app permissions for the API
+
+	ExpiredSecrets    []string `toml:"expired_secrets"`     // 7000222
+	Certificates      []string `toml:"certificates"`        // PEM, with RSA keys
+	AllowPublicClient *bool    `toml:"allow_public_client"` // false: 7000218 without a credential; nil = true where there is none
+	RedirectURIs      []string `toml:"redirect_uris"`       // nil = http://localhost, whose port is free; others are 50011
+	Permissions       []string `toml:"permissions"`         // ids of the APIs it may ask for, others are 650057; nil = all
+	NoConsent         bool     `toml:"no_consent"`          // 65001 for every user
+	Disabled          bool     `toml:"disabled"`            // 7000112
+	GraphPermissions  []string `toml:"graph_permissions"`   // of an application at Microsoft Graph, such as User.Read.All
 }
 
 // User is a user of the tenant.
@@ -54,6 +75,9 @@ type User struct {
 	MoreGroups int            `toml:"more_groups"` // so many further groups, made up and without names
 	Roles      []string       `toml:"roles"`       // app roles
 	Claims     map[string]any `toml:"claims"`      // further claims, and those that replace; a nil value leaves one out
+	Foreign    bool           `toml:"foreign"`     // of another tenant, and no guest in this one: 50020
+	Disabled   bool           `toml:"disabled"`    // 50057
+	MFA        string         `toml:"mfa"`         // "" | "required": 50076 | "enroll": 50079
 }
 
 // Group is a group of the tenant.
@@ -94,12 +118,16 @@ func ReadDirectory(data []byte) (Directory, error) {
 // unknownKeys gives the keys that are not spelled exactly as the fields of Directory say: the decoder folds their case.
 func unknownKeys(meta toml.MetaData) []string {
 	known := map[string][]string{
-		"": {"tenant_id", "api", "client", "user", "group"},
+		"": {"tenant_id", "api", "client", "user", "group", "device_code_seconds", "device_code_interval", "blocks_device_code",
+			"refuses_in_browser"},
 		"api": {"application_id", "name", "identifier_uris", "requested_access_token_version", "scopes", "group_claims",
-			"emits_idtyp", "optional_claims", "lifetime_seconds"},
-		"client": {"application_id", "object_id", "name", "secret", "roles"},
+			"emits_idtyp", "optional_claims", "lifetime_seconds", "claims_mapping", "accept_mapped_claims", "assignment_required",
+			"assigned", "not_enabled"},
+		"client": {"application_id", "object_id", "name", "secret", "roles", "expired_secrets", "certificates",
+			"allow_public_client", "redirect_uris", "permissions", "no_consent", "disabled",
+			"graph_permissions"},
 		"user": {"object_id", "name", "email", "first_name", "last_name", "guest", "groups", "more_groups", "roles",
-			"claims"},
+			"claims", "foreign", "disabled", "mfa"},
 		"group": {"object_id", "name"},
 	}
 	var unknown []string
@@ -123,7 +151,7 @@ func (d Directory) validate() error {
 		return fmt.Errorf("directory: tenant_id: want lower case, as Entra spells it, got %q", d.TenantID)
 	}
 	for i, api := range d.APIs {
-		if err := api.validate(fmt.Sprintf("api[%d]", i)); err != nil {
+		if err := api.validate(fmt.Sprintf("api[%d]", i), d.Users); err != nil {
 			return err
 		}
 	}
@@ -131,6 +159,10 @@ func (d Directory) validate() error {
 		if err := client.validate(fmt.Sprintf("client[%d]", i)); err != nil {
 			return err
 		}
+	}
+	if d.DeviceCodeSeconds < 0 || d.DeviceCodeInterval < 0 {
+		return fmt.Errorf("directory: device_code_seconds and device_code_interval: want no negative number, got %d and %d",
+			d.DeviceCodeSeconds, d.DeviceCodeInterval)
 	}
 	for i, group := range d.Groups {
 		if err := wantGUID(fmt.Sprintf("group[%d].object_id", i), group.ObjectID); err != nil {
@@ -140,7 +172,7 @@ func (d Directory) validate() error {
 	return d.validateUsers()
 }
 
-func (a API) validate(at string) error {
+func (a API) validate(at string, users []User) error {
 	if err := wantGUID(at+".application_id", a.ApplicationID); err != nil {
 		return err
 	}
@@ -155,6 +187,11 @@ func (a API) validate(at string) error {
 			return fmt.Errorf("directory: %s.optional_claims: want email, given_name, family_name or acct, got %q", at, claim)
 		}
 	}
+	for i, who := range a.Assigned {
+		if !entra.IsGUID(who) && !slices.ContainsFunc(users, func(user User) bool { return user.Name == who }) {
+			return fmt.Errorf("directory: %s.assigned[%d]: want the name of a user or the id of a client, got %q", at, i, who)
+		}
+	}
 	if a.LifetimeSeconds < 0 {
 		return fmt.Errorf("directory: %s.lifetime_seconds: want no negative number, got %d", at, a.LifetimeSeconds)
 	}
@@ -164,6 +201,16 @@ func (a API) validate(at string) error {
 func (a App) validate(at string) error {
 	if err := wantGUID(at+".application_id", a.ApplicationID); err != nil {
 		return err
+	}
+	for i, id := range a.Permissions {
+		if err := wantGUID(fmt.Sprintf("%s.permissions[%d]", at, i), id); err != nil {
+			return err
+		}
+	}
+	for i, certificate := range a.Certificates {
+		if _, err := readCertificate(certificate); err != nil {
+			return fmt.Errorf("directory: %s.certificates[%d]: %w", at, i, err)
+		}
 	}
 	if a.ObjectID == "" {
 		return nil
@@ -186,6 +233,9 @@ func (d Directory) validateUsers() error {
 			if err := wantGUID(fmt.Sprintf("%s.groups[%d]", at, j), group); err != nil {
 				return err
 			}
+		}
+		if !slices.Contains([]string{"", "required", "enroll"}, user.MFA) {
+			return fmt.Errorf("directory: %s.mfa: want required or enroll, got %q", at, user.MFA)
 		}
 		if user.MoreGroups < 0 || user.MoreGroups > 10_000 {
 			return fmt.Errorf("directory: %s.more_groups: want 0 to 10000, got %d", at, user.MoreGroups)

@@ -52,6 +52,14 @@ func TestADirectorysMistakesAreTold(t *testing.T) {
 		{"user without id", tenant + "[[user]]\nname = \"a\"", `directory: user[0].object_id: want a GUID, got ""`},
 		{"user's group by name", tenant + "[[user]]\nname = \"a\"\ngroups = [\"Analysts\"]\nobject_id" + id,
 			`directory: user[0].groups[0]: want a GUID, got "Analysts"`},
+		{"API's assignment", tenant + "[[api]]\nassigned = [\"ada\"]\napplication_id" + id,
+			`directory: api[0].assigned[0]: want the name of a user or the id of a client, got "ada"`},
+		{"client's permissions", tenant + "[[client]]\npermissions = [\"graph\"]\napplication_id" + id,
+			`directory: client[0].permissions[0]: want a GUID, got "graph"`},
+		{"device code's interval", tenant + "device_code_interval = -1",
+			"directory: device_code_seconds and device_code_interval: want no negative number, got 0 and -1"},
+		{"user's second factor", tenant + "[[user]]\nname = \"a\"\nmfa = \"sms\"\nobject_id" + id,
+			`directory: user[0].mfa: want required or enroll, got "sms"`},
 		{"user's many groups", tenant + "[[user]]\nname = \"a\"\nmore_groups = 10001\nobject_id" + id,
 			"directory: user[0].more_groups: want 0 to 10000, got 10001"},
 	}
@@ -88,4 +96,48 @@ func TestATenantOfABrokenDirectoryDoesNotStart(t *testing.T) {
 	if err == nil || err.Error() != `directory: tenant_id: want a GUID, got "contoso"` {
 		t.Errorf("got %v", err)
 	}
+}
+
+// The settings that make a tenant refuse: every one can stand in the file.
+func TestADirectorysRefusalsAreReadFromItsFile(t *testing.T) {
+	directory, err := ReadDirectory([]byte(`tenant_id = "5f2a7c41-93be-4d08-a6f5-1c0e7b94d2a3"
+device_code_seconds = 60
+device_code_interval = 1
+blocks_device_code = true
+refuses_in_browser = true
+[[api]]
+application_id = "c8d14e02-7b6a-4f39-9e51-2a84f06d73bc"
+claims_mapping = true
+accept_mapped_claims = true
+assignment_required = true
+assigned = ["a"]
+not_enabled = true
+[[client]]
+application_id = "3e90b7d5-4c12-4a8f-b06e-d7f1529a8c64"
+expired_secrets = ["old"]
+certificates = []
+allow_public_client = false
+redirect_uris = ["http://localhost/back"]
+permissions = ["c8d14e02-7b6a-4f39-9e51-2a84f06d73bc"]
+no_consent = true
+disabled = true
+[[user]]
+name = "a"
+object_id = "d07e53a8-29f4-4b1c-a5d6-6c81e90f7b42"
+foreign = true
+disabled = true
+mfa = "enroll"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "directory", directory, Directory{
+		TenantID: "5f2a7c41-93be-4d08-a6f5-1c0e7b94d2a3", DeviceCodeSeconds: 60, DeviceCodeInterval: 1, BlocksDeviceCode: true,
+		RefusesInBrowser: true,
+		APIs: []API{{ApplicationID: sampleAPI, ClaimsMapping: true, AcceptMappedClaims: true, AssignmentRequired: true,
+			Assigned: []string{"a"}, NotEnabled: true}},
+		Clients: []App{{ApplicationID: samplePublic, ExpiredSecrets: []string{"old"}, Certificates: []string{}, AllowPublicClient: new(false),
+			RedirectURIs: []string{"http://localhost/back"}, Permissions: []string{sampleAPI}, NoConsent: true, Disabled: true}},
+		Users: []User{{Name: "a", ObjectID: "d07e53a8-29f4-4b1c-a5d6-6c81e90f7b42", Foreign: true, Disabled: true, MFA: "enroll"}},
+	})
 }

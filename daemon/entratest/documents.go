@@ -36,7 +36,7 @@ func (t *Tenant) document(version int, appID string, faults Faults) map[string]a
 		"tenant_region_scope":             "EU",
 		"cloud_instance_name":             "localhost",
 		"cloud_graph_host_name":           "localhost",
-		"msgraph_host":                    "localhost",
+		"msgraph_host":                    t.graphHost(),
 		"rbac_url":                        t.base,
 	}
 	if version == 1 {

@@ -1,30 +1,57 @@
 // Package entratest is an Entra ID tenant on loopback to test against: what net/http/httptest is to net/http. It is
 // never part of claimd or claimctl.
 //
-// The tenant publishes v1.0 and v2.0 documents and keys, issues tokens to applications (client credentials) and, through
-// Mint, to users, in the form that the app registration of the API says. Its issuers begin with its own address, so no
-// token of it can pass for a real one. It misbehaves when told to.
+// The tenant publishes v1.0 and v2.0 documents and keys, and issues tokens to applications and to users, in the form that
+// the app registration of the API says: through the OAuth endpoints as Microsoft's own clients use them, or through Mint.
+// Its issuers begin with its own address, so no token of it can pass for a real one. It misbehaves when told to.
 //
 // What it serves, below its base address (TID is the tenant's id):
 //
 //	GET  /TID/v2.0/.well-known/openid-configuration   and /TID/discovery/v2.0/keys
 //	GET  /TID/.well-known/openid-configuration        and /TID/discovery/keys (v1.0)
-//	POST /TID/oauth2/v2.0/token                       client credentials: client_id, client_secret, scope=API/.default
-//	POST /TID/oauth2/token                            the same for v1.0: resource=API
+//	POST /TID/oauth2/v2.0/devicecode                  client_id, scope
+//	GET  /TID/oauth2/v2.0/authorize                   a sign-in page; answers by query, fragment or form_post
+//	POST /TID/oauth2/v2.0/token                       device_code (or its urn), authorization_code, refresh_token,
+//	                                                  client_credentials with client_secret or client_assertion
+//	POST /TID/oauth2/token                            client_credentials of v1.0: resource=API
 //	POST /TID/fakeentra/mint                          user, client, api, scope, version, lifetime, issued_ago
+//	POST /v1.0/users/OID/checkMemberGroups            Microsoft Graph: also getMemberGroups, getMemberObjects, and
+//	                                                  GET transitiveMemberOf; an application needs graph_permissions
 //
-// and, with the mint for callers on this host alone, the control path:
+// and, with the mint for callers on this host alone, the verification page of the device code flow and the control path:
 //
+//	GET, POST /devicelogin                            user_code, user, and answer=decline of who says no
 //	GET  /fakeentra/                                  what there is
 //	POST /fakeentra/rotate                            a new key signs from now on
 //	POST /fakeentra/remove?kid=KID                    a key is published no more
-//	POST /fakeentra/faults                            JSON: status, delay, shuffle_keys, extra_members, half_v1
+//	POST /fakeentra/faults                            JSON: status, delay, shuffle_keys, extra_members, half_v1,
+//	                                                  refuse, refuse_at
+//
+// Over https, which Microsoft's clients want, it runs with StartTLS; CA and Client are what trusts it.
+//
+// # Signing in
+//
+// A test signs a user in for a device code with SignIn, or says no with Decline; UserCodes tells which codes wait. For an
+// authorization request Browse is the person with a browser: MSAL's WithOpenURL takes it.
+//
+//	public.WithOpenURL(func(address string) error { return tenant.Browse(address, "reader") })
+//
+// There are no passwords. What the scope parameter names is the API whose token comes; a scope that names none is one of
+// Microsoft Graph, and its token is not for the API under test.
+//
+// # Refusals
+//
+// Whatever Entra would refuse is refused with its AADSTS number, its OAuth error and its suberror, in the form of its
+// answers; the sentences are this package's own. The settings of Directory, API, App and User say which number each leads
+// to. What no setting leads to, Faults.Refuse answers with.
 package entratest
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -39,6 +66,7 @@ import (
 type Tenant struct {
 	directory Directory
 	base      string // no final slash
+	ca        []byte // PEM; nil = http
 	server    *http.Server
 	served    chan struct{} // closed when server has ended
 
@@ -47,6 +75,11 @@ type Tenant struct {
 	requests  map[string]int
 	faults    Faults
 	mintedAny int // tokens without an asked-for version, for HalfV1
+	devices   []*deviceCode
+	codes     []*authorizationCode
+	refreshes []*refreshToken
+
+	graph graph
 }
 
 // New makes a tenant with one fresh RSA 2048 key. base is the address under which its documents name themselves, such
@@ -63,12 +96,16 @@ func New(directory Directory, base string) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newTenant(directory, base, key), nil
+}
+
+func newTenant(directory Directory, base string, key *signingKey) *Tenant {
 	return &Tenant{
 		directory: directory,
 		base:      base,
 		keys:      []*signingKey{key},
 		requests:  make(map[string]int),
-	}, nil
+	}
 }
 
 // Start makes a tenant of the directory and serves it on a free loopback port until Close.
@@ -81,13 +118,18 @@ func Start(directory Directory) (*Tenant, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	t.server = &http.Server{Handler: t.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	t.serve(listener)
+	return t, nil
+}
+
+// serve serves the tenant until Close.
+func (t *Tenant) serve(listener net.Listener) {
+	t.server = &http.Server{Handler: t.Handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	t.served = make(chan struct{})
 	go func() {
 		defer close(t.served)
 		_ = t.server.Serve(listener) // always ends with ErrServerClosed, or with the listener's end
 	}()
-	return t, nil
 }
 
 // URL is the tenant's authority, without a final slash.
@@ -114,7 +156,8 @@ func (t *Tenant) Issuer(version int) string {
 }
 
 // Requests counts the requests so far to documents and keys: "v1 document", "v1 keys", "v2 document", "v2 keys", "token",
-// "mint".
+// "devicecode", "authorize", "mint", "claim source"; of Microsoft Graph "graph" counts all, "graph checkMemberGroups" and
+// its like those to one path.
 func (t *Tenant) Requests(what string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -128,6 +171,10 @@ func (t *Tenant) api(name string) (API, bool) {
 		if name == "" || entra.AudienceMatches(entra.V1, name, api.ApplicationID, api.IdentifierURIs) {
 			return api, true
 		}
+	}
+	graph := t.microsoftGraph()
+	if entra.AudienceMatches(entra.V1, name, graph.ApplicationID, graph.IdentifierURIs) {
+		return graph, true
 	}
 	return API{}, false
 }

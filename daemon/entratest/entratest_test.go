@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +22,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// oneKey gives the key that every tenant of start has: making one takes longer than most tests.
+func oneKey(t *testing.T) *signingKey {
+	t.Helper()
+	key, err := firstKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &signingKey{id: key.id, private: key.private, certificate: key.certificate}
+}
+
+var firstKey = sync.OnceValues(newSigningKey)
+
 // start serves the sample directory, changed by change where it is not nil.
 func start(t *testing.T, change func(*Directory)) *Tenant {
 	t.Helper()
@@ -27,10 +41,15 @@ func start(t *testing.T, change func(*Directory)) *Tenant {
 	if change != nil {
 		change(&directory)
 	}
-	tenant, err := Start(directory)
+	if err := directory.validate(); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	tenant := newTenant(directory, "http://"+listener.Addr().String(), oneKey(t))
+	tenant.serve(listener)
 	t.Cleanup(func() {
 		tenant.Close()
 		http.DefaultClient.CloseIdleConnections()

@@ -9,6 +9,8 @@ type Faults struct {
 	ShuffleKeys  bool                                  // keys in random order (Entra promises none)
 	ExtraMembers bool                                  // unknown members in documents, keys, claims
 	HalfV1       bool                                  // every second minted token is v1.0, unless its version is asked for
+	Refuse       int                                   // this AADSTS number is the answer of the OAuth endpoints
+	RefuseAt     string                                // only that of "token", "devicecode" or "authorize"; "" = of all
 	Rewrite      func(what string, body []byte) []byte // changes documents and key sets at will; nil = not
 }
 
@@ -18,6 +20,11 @@ func (t *Tenant) SetFaults(faults Faults) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.faults = faults
+}
+
+// refuses reports whether the OAuth endpoint of that name refuses everything.
+func (f Faults) refuses(what string) bool {
+	return f.Refuse != 0 && (f.RefuseAt == "" || f.RefuseAt == what)
 }
 
 func (t *Tenant) currentFaults() Faults {

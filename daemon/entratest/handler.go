@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Handler serves documents, keys, the token endpoint and (only on the control path) rotation and faults.
+// Handler serves documents, keys, the OAuth endpoints and, to this host alone, sign-ins, rotation and faults.
 func (t *Tenant) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for version, below := range map[int]string{1: "", 2: "/v2.0"} {
@@ -23,6 +23,12 @@ func (t *Tenant) Handler() http.Handler {
 			}))
 		mux.HandleFunc("POST /{tenant}/oauth2"+below+"/token", t.token(version))
 	}
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/devicecode", t.deviceCodeEndpoint)
+	mux.HandleFunc("GET /{tenant}/oauth2/v2.0/authorize", t.authorizePage)
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/authorize", onlyThisHost(t.authorizeForm))
+	t.handleGraph(mux)
+	mux.HandleFunc("GET /devicelogin", onlyThisHost(t.deviceLoginPage))
+	mux.HandleFunc("POST /devicelogin", onlyThisHost(t.deviceLoginForm))
 	mux.HandleFunc("POST /{tenant}/fakeentra/mint", onlyThisHost(t.mintEndpoint))
 	mux.HandleFunc("GET /fakeentra/{$}", onlyThisHost(t.showAll))
 	mux.HandleFunc("POST /fakeentra/rotate", onlyThisHost(t.rotateEndpoint))
@@ -39,7 +45,7 @@ func (t *Tenant) public(what string, content func(*http.Request, Faults) any) ht
 			return
 		}
 		if faults.Status != 0 {
-			writeJSON(w, faults.Status, t.oauthError(faultAsked, faults.Status))
+			writeJSON(w, faults.Status, t.oauthError(faultAsked.with(faults.Status)))
 			return
 		}
 		body, err := json.Marshal(content(r, faults))
@@ -66,7 +72,7 @@ func (t *Tenant) begin(w http.ResponseWriter, r *http.Request, what string) (Fau
 		return faults, false
 	}
 	if name := r.PathValue("tenant"); !strings.EqualFold(name, t.directory.TenantID) {
-		writeJSON(w, http.StatusBadRequest, t.oauthError(noSuchTenant, name))
+		t.refuse(w, noSuchTenant.with(name))
 		return faults, false
 	}
 	return faults, true

@@ -33,7 +33,7 @@ type Request struct {
 
 // Mint signs a token as the tenant would. The error tells what the directory lacks.
 func (t *Tenant) Mint(request Request) (string, error) {
-	token, err := t.issue(request, "")
+	token, err := t.issue(request, issuance{})
 	return token.text, err
 }
 
@@ -44,16 +44,24 @@ type issued struct {
 	audience string
 }
 
-// issue signs a token. audience is the name under which the API was asked for, for tokens of version 1; "" = as
-// request.API says.
-func (t *Tenant) issue(request Request, audience string) (issued, error) {
+// issuance is what an OAuth endpoint knows of the token that it wants, beside the Request.
+type issuance struct {
+	audience string // the name under which the API was asked for, for tokens of version 1; "" = as Request.API says
+	by       string // how the client proved who it is; "" = as its registration lets it
+}
+
+// issue signs a token. Where an OAuth endpoint asks, the error is a *refusal if the API's claims mapping is in the way.
+func (t *Tenant) issue(request Request, how issuance) (issued, error) {
 	key, err := t.signer(request.KeyID)
 	if err != nil {
 		return issued{}, err
 	}
-	grant, err := t.grant(request, audience)
+	grant, err := t.grant(request, how)
 	if err != nil {
 		return issued{}, err
+	}
+	if refusal := grant.mapped(); refusal != nil && how.by != "" {
+		return issued{}, refusal
 	}
 	payload := request.RawPayload
 	if payload == nil {
@@ -71,6 +79,9 @@ func (t *Tenant) issue(request Request, audience string) (issued, error) {
 		return issued{}, fmt.Errorf("header: %w", err)
 	}
 	text, err := key.sign(headerJSON, payload)
+	if grant.api.ApplicationID == graphID {
+		text, err = key.signForGraph(header, payload)
+	}
 	return issued{text: text, from: grant.issued, to: grant.expires, audience: grant.audience}, err
 }
 
@@ -82,10 +93,11 @@ type grant struct {
 	scopes          string
 	version         int
 	audience        string
+	by              string
 	issued, expires time.Time
 }
 
-func (t *Tenant) grant(request Request, audience string) (grant, error) {
+func (t *Tenant) grant(request Request, how issuance) (grant, error) {
 	api, ok := t.api(request.API)
 	if !ok {
 		return grant{}, fmt.Errorf("the directory has no API %q", request.API)
@@ -99,13 +111,14 @@ func (t *Tenant) grant(request Request, audience string) (grant, error) {
 		client:  client,
 		scopes:  cmp.Or(request.Scopes, api.allScopes()),
 		version: t.versionOf(request, api),
+		by:      cmp.Or(how.by, client.defaultProof()),
 		issued:  request.Issued,
 	}
 	if g.issued.IsZero() {
 		g.issued = time.Now()
 	}
 	g.expires = g.issued.Add(cmp.Or(request.Lifetime, api.lifetime()))
-	g.audience = g.audienceOf(cmp.Or(audience, request.API), audience != "")
+	g.audience = g.audienceOf(cmp.Or(how.audience, request.API), how.audience != "")
 	if request.User == "" {
 		if client.ObjectID == "" {
 			return grant{}, errors.New("the client has no object_id, so it cannot call with a token of its own")

@@ -1,7 +1,6 @@
 package entratest
 
 import (
-	"crypto/subtle"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,97 +11,125 @@ import (
 // maxForm is the largest form that is read, in bytes.
 const maxForm = 64 << 10
 
-// token serves the token endpoint of version 1 or 2, which takes client credentials alone. Which version the token has
-// is the API's business all the same.
+// readForm begins an OAuth request: it counts it, waits and refuses as the faults say, and reads the form. It answers,
+// and reports false, where that is the end of it.
+func (t *Tenant) readForm(w http.ResponseWriter, r *http.Request, what string) bool {
+	faults, ok := t.begin(w, r, what)
+	if !ok {
+		return false
+	}
+	if faults.refuses(what) {
+		t.refuse(w, canned(faults.Refuse))
+		return false
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		t.refuse(w, malformed.with())
+		return false
+	}
+	return true
+}
+
+// token serves the token endpoint of version 1 or 2. The first takes client credentials alone. Which version the token
+// has is the API's business all the same.
 func (t *Tenant) token(version int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := t.begin(w, r, "token"); !ok {
+		if !t.readForm(w, r, "token") {
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			writeJSON(w, http.StatusBadRequest, t.oauthError(noParameter, "grant_type"))
-			return
-		}
-		client, status, refusal := t.authenticate(r)
-		if refusal == nil {
-			status, refusal = t.answerToken(w, version, client, r.PostForm)
-		}
-		if refusal != nil {
-			writeJSON(w, status, *refusal)
+		if refusal := t.grantToken(w, r, version); refusal != nil {
+			t.refuse(w, refusal)
 		}
 	}
 }
 
-// authenticate finds the client by client_secret_post or client_secret_basic (RFC 6749 2.3.1).
-func (t *Tenant) authenticate(r *http.Request) (App, int, *oauthError) {
-	refuse := func(status int, f failure, arguments ...any) (App, int, *oauthError) {
-		refusal := t.oauthError(f, arguments...)
-		return App{}, status, &refusal
+// grantToken answers with tokens, or gives the refusal.
+func (t *Tenant) grantToken(w http.ResponseWriter, r *http.Request, version int) *refusal {
+	form := r.PostForm
+	grantType := form.Get("grant_type")
+	if grantType == "" {
+		return noParameter.with("grant_type")
 	}
-	switch grantType := r.PostForm.Get("grant_type"); grantType {
-	case "client_credentials":
-	case "":
-		return refuse(http.StatusBadRequest, noParameter, "grant_type")
-	default:
-		return refuse(http.StatusBadRequest, noSuchGrant, grantType)
+	redeem := t.userGrant(grantType, version)
+	if redeem == nil && grantType != "client_credentials" {
+		return noSuchGrant.with(grantType)
 	}
-	id, secret := clientCredentials(r)
-	if id == "" {
-		return refuse(http.StatusBadRequest, noParameter, "client_id")
+	caller, refusal := t.authenticate(r)
+	if refusal != nil {
+		return refusal
 	}
-	client, ok := t.client(id)
-	switch {
-	case !ok:
-		return refuse(http.StatusBadRequest, noSuchClient, id, t.directory.TenantID)
-	case secret == "":
-		return refuse(http.StatusUnauthorized, noSecret)
-	case client.Secret == "":
-		return refuse(http.StatusUnauthorized, publicClient)
-	case subtle.ConstantTimeCompare([]byte(secret), []byte(client.Secret)) != 1:
-		return refuse(http.StatusUnauthorized, wrongSecret, client.ApplicationID)
-	case client.ObjectID == "":
-		return refuse(http.StatusBadRequest, noServiceUser, client.ApplicationID)
+	if redeem == nil {
+		return t.answerApp(w, version, caller, form)
 	}
-	return client, 0, nil
+	who, refusal := redeem(caller, form)
+	if refusal != nil {
+		return refusal
+	}
+	return t.answerUser(w, who, form.Get("client_info") == "1")
 }
 
-// clientCredentials reads both from the Authorization header, where they are form-encoded, else from the form.
-func clientCredentials(r *http.Request) (id, secret string) {
-	user, password, ok := r.BasicAuth()
-	if !ok {
-		return r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+// userGrant gives what turns a form of that grant type into a user who has signed in; nil = the grant is none of these.
+// Microsoft's libraries give the device code's grant a short name.
+func (t *Tenant) userGrant(grantType string, version int) func(caller, url.Values) (signedIn, *refusal) {
+	if version == 1 {
+		return nil
 	}
-	id, errID := url.QueryUnescape(user)
-	secret, errSecret := url.QueryUnescape(password)
-	if errID != nil || errSecret != nil {
-		return user, password
+	switch grantType {
+	case "device_code", "urn:ietf:params:oauth:grant-type:device_code":
+		return func(c caller, form url.Values) (signedIn, *refusal) {
+			return t.redeemDevice(c, form.Get("device_code"))
+		}
+	case "authorization_code":
+		return t.redeemCode
+	case "refresh_token":
+		return func(c caller, form url.Values) (signedIn, *refusal) {
+			return t.redeemRefresh(c, form.Get("refresh_token"), form.Get("scope"))
+		}
 	}
-	return id, secret
+	return nil
 }
 
-// answerToken answers with a token for the API that the form names, or gives the refusal.
-func (t *Tenant) answerToken(w http.ResponseWriter, version int, client App, form url.Values) (int, *oauthError) {
+// answerApp answers with an application's own token for the API that the form names.
+func (t *Tenant) answerApp(w http.ResponseWriter, version int, caller caller, form url.Values) *refusal {
+	if caller.ObjectID == "" {
+		return noServiceUser.with(caller.ApplicationID)
+	}
 	parameter := map[int]string{1: "resource", 2: "scope"}[version]
 	asked := form.Get(parameter)
-	name, isDefault := strings.CutSuffix(asked, "/.default")
-	var refusal oauthError
-	switch _, found := t.api(name); {
-	case asked == "":
-		refusal = t.oauthError(noParameter, parameter)
-	case version == 2 && (!isDefault || name == ""):
-		refusal = t.oauthError(wrongScope, asked)
-	case !found:
-		refusal = t.oauthError(noSuchAPI, name, t.directory.TenantID)
-	default:
-		token, err := t.issue(Request{API: name, Client: client.ApplicationID}, name)
-		if err != nil {
-			panic(err) // all that it needs has been found
-		}
-		writeJSON(w, http.StatusOK, token.answer(version))
-		return 0, nil
+	if asked == "" {
+		return noParameter.with(parameter)
 	}
-	return http.StatusBadRequest, &refusal
+	name, isDefault := strings.CutSuffix(withoutOpenID(asked), "/.default")
+	if version == 2 && (!isDefault || name == "" || strings.Contains(name, " ")) {
+		return wrongScope.with(asked)
+	}
+	api, found := t.api(name)
+	if !found {
+		return noSuchAPI.with(name, t.directory.TenantID)
+	}
+	if refusal := t.mayAsk(caller.App, api); refusal != nil {
+		return refusal
+	}
+	if !api.admits(caller.ApplicationID) {
+		return notAssignedApp.with(caller.ApplicationID, api.ApplicationID)
+	}
+	token, err := t.issue(Request{API: name, Client: caller.ApplicationID}, issuance{audience: name, by: caller.by})
+	if err != nil {
+		return asRefusal(err)
+	}
+	writeJSON(w, http.StatusOK, token.answer(version))
+	return nil
+}
+
+// withoutOpenID takes out the words that Microsoft's libraries add to every scope.
+func withoutOpenID(scope string) string {
+	var words []string
+	for _, word := range strings.Fields(scope) {
+		if word != "openid" && word != "profile" && word != "offline_access" {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // answer gives the body of a token endpoint's success: v1.0 writes numbers as text.

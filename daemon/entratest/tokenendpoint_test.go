@@ -92,37 +92,32 @@ func TestTheTokenEndpointRefusesAsEntraDoes(t *testing.T) {
 		text    string
 	}{
 		{"no grant type", "/v2.0", map[string]string{"grant_type": ""}, 400, "invalid_request",
-			"AADSTS900144: The request body must contain the following parameter: 'grant_type'."},
+			"AADSTS900144: The request lacks the parameter 'grant_type'."},
 		{"another grant type", "/v2.0", map[string]string{"grant_type": "password"}, 400, "unsupported_grant_type",
-			"AADSTS70003: The app requested an unsupported grant type 'password'."},
+			"AADSTS70003: The grant type 'password' is not supported."},
 		{"no client", "/v2.0", map[string]string{"client_id": ""}, 400, "invalid_request",
-			"AADSTS900144: The request body must contain the following parameter: 'client_id'."},
+			"AADSTS900144: The request lacks the parameter 'client_id'."},
 		{"an unknown client", "/v2.0", map[string]string{"client_id": stranger}, 400, "unauthorized_client",
-			"AADSTS700016: Application with identifier '" + stranger + "' was not found in the directory '" + tenant.Directory().TenantID + "'."},
+			"AADSTS700016: Application '" + stranger + "' was not found in the directory '" + tenant.Directory().TenantID + "'."},
 		{"no secret", "/v2.0", map[string]string{"client_secret": ""}, 401, "invalid_client",
-			"AADSTS7000216: 'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."},
+			"AADSTS7000216: The grant 'client_credentials' needs 'client_assertion' or 'client_secret'."},
 		{"a wrong secret", "/v2.0", map[string]string{"client_secret": "x"}, 401, "invalid_client",
-			"AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, " +
-				"not the client secret ID, for a secret added to app '" + sampleService + "'."},
+			"AADSTS7000215: The client secret is not one of the application '" + sampleService + "'; it must be the secret's value, not its id."},
 		{"a public client", "/v2.0", map[string]string{"client_id": samplePublic}, 401, "invalid_client",
-			"AADSTS700025: Client is public so neither 'client_assertion' nor 'client_secret' should be presented."},
+			"AADSTS700025: The client is public: it must send neither 'client_secret' nor 'client_assertion'."},
 		{"a client without a service principal", "/v2.0",
 			map[string]string{"client_id": "0b6f9d27-81c4-4e5a-93d8-f2a70c5be416", "client_secret": "s"}, 400, "unauthorized_client",
 			"AADSTS7000112: Application '0b6f9d27-81c4-4e5a-93d8-f2a70c5be416' is disabled: the directory gives it no object_id."},
 		{"no scope", "/v2.0", map[string]string{"scope": ""}, 400, "invalid_request",
-			"AADSTS900144: The request body must contain the following parameter: 'scope'."},
+			"AADSTS900144: The request lacks the parameter 'scope'."},
 		{"a scope that is not .default", "/v2.0", map[string]string{"scope": "api://" + sampleAPI + "/platform.read-write"}, 400, "invalid_scope",
-			"AADSTS1002012: The provided value for scope api://" + sampleAPI + "/platform.read-write is not valid. Client credential flows " +
-				"must have a scope value with /.default suffixed to the resource identifier (application ID URI)."},
+			"AADSTS1002012: The scope api://" + sampleAPI + "/platform.read-write is not valid: for client credentials it is a resource and /.default."},
 		{"the scope of nothing", "/v2.0", map[string]string{"scope": "/.default"}, 400, "invalid_scope",
-			"AADSTS1002012: The provided value for scope /.default is not valid. Client credential flows " +
-				"must have a scope value with /.default suffixed to the resource identifier (application ID URI)."},
-		{"another API", "/v2.0", map[string]string{"scope": "https://graph.microsoft.com/.default"}, 400, "invalid_resource",
-			"AADSTS500011: The resource principal named https://graph.microsoft.com was not found in the tenant named " +
-				tenant.Directory().TenantID + ". This can happen if the application has not been installed by the administrator of the tenant " +
-				"or consented to by any user in the tenant."},
+			"AADSTS1002012: The scope /.default is not valid: for client credentials it is a resource and /.default."},
+		{"another API", "/v2.0", map[string]string{"scope": "https://other.contoso.example/.default"}, 400, "invalid_resource",
+			"AADSTS500011: The resource https://other.contoso.example was not found in the tenant " + tenant.Directory().TenantID + "."},
 		{"no resource", "", nil, 400, "invalid_request",
-			"AADSTS900144: The request body must contain the following parameter: 'resource'."},
+			"AADSTS900144: The request lacks the parameter 'resource'."},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,0 +1,236 @@
+package entra
+
+// The pages of the Entra admin center that mend most problems.
+const (
+	center         = "Entra admin center > "
+	registrations  = center + "App registrations > "
+	enterprise     = center + "Enterprise applications > "
+	conditional    = center + "Protection > Conditional Access > Policies"
+	logs           = center + "Monitoring > Sign-in logs"
+	users          = center + "Users"
+	publicFlows    = registrations + "CLIENT_ID > Authentication > Allow public client flows"
+	clientSecrets  = registrations + "CLIENT_ID > Certificates & secrets"
+	permissions    = registrations + "CLIENT_ID > API permissions"
+	exposed        = registrations + "APPLICATION_ID > Expose an API"
+	assigned       = enterprise + "APPLICATION_ID > Users and groups"
+	tenantID       = "tenant_id under [provider.NAME] with " + center + "Overview > Tenant ID"
+	askAnotherUser = "; or sign in as another user"
+)
+
+// words are what is known about one code.
+type words struct{ cause, mend string }
+
+// aadsts holds one row for each code; it is never written to. The meanings are those of learn.microsoft.com/entra/
+// identity-platform/reference-error-codes and, where that page leaves a code out, of Entra's own error texts.
+var aadsts = map[int]words{
+	// The user.
+	50020: {"the user's account belongs to another tenant and is no guest of this one",
+		"sign in with an account of the tenant, or invite the user under " + users + " > Invite external user"},
+	50034: {"the tenant has no user of that name",
+		"sign in with an account of the tenant; look at " + users},
+	50053: {"the account is locked after too many wrong sign-ins, or the sign-in came from an address that Entra ID holds for malicious",
+		"wait some minutes, then sign in again; " + logs + " tells which of the two it was"},
+	50055: {"the user's password has expired",
+		"let the user set a new password at https://myaccount.microsoft.com"},
+	50057: {"the user's account is switched off",
+		"switch it on under " + users + " > the user > Properties > Account enabled" + askAnotherUser},
+	50126: {"the user name or the password is wrong",
+		"sign in again with the right ones"},
+	51004: {"the user's account is not in the tenant",
+		"sign in with an account of the tenant, or invite the user under " + users + " > Invite external user"},
+	500341: {"the user's account was deleted from the tenant",
+		"restore it under " + users + " > Deleted users" + askAnotherUser},
+	90072: {"the user's account is of another identity provider and not in the tenant",
+		"invite the user under " + users + " > Invite external user" + askAnotherUser},
+
+	// How the user signs in, and what Conditional Access asks for.
+	50005: {"Conditional Access does not take sign-ins from this kind of device",
+		"look at the policy named in " + logs + ", under " + conditional + " > Conditions > Device platforms"},
+	50058: {"the browser has no session that can be used silently",
+		"sign in again and choose an account; allow the browser cookies of the sign-in page"},
+	50074: {"a second factor is asked for and was not given",
+		"sign in again and pass it"},
+	50076: {"Conditional Access asks for a second factor, and this sign-in cannot give it",
+		"sign in again with --method browser and pass it; the policy stands under " + conditional},
+	50079: {"the user must register a second factor first",
+		"let the user register it at https://aka.ms/mfasetup, then sign in again"},
+	50097: {"Conditional Access asks for a registered device, which a sign-in by device code cannot prove",
+		"use --method browser on such a device, or leave the API out of the policy under " + conditional},
+	50129: {"Conditional Access asks for a device that has joined the tenant, and this one has not",
+		"use --method browser on such a device, or leave the API out of the policy under " + conditional},
+	50131: {"Conditional Access refuses this device, place or risk",
+		"look at the policy named in " + logs + ", under " + conditional},
+	50158: {"a second factor of another provider is asked for and was not given",
+		"sign in again and pass it; the policy stands under " + conditional},
+	500121: {"the second factor was refused or did not come in time",
+		"sign in again and pass it"},
+	53000: {"Conditional Access asks for a device that complies with the rules, and this one does not",
+		"use --method browser on such a device, or leave the API out of the policy under " + conditional},
+	53001: {"Conditional Access asks for a device that has joined the domain, and this one has not",
+		"use --method browser on such a device, or leave the API out of the policy under " + conditional},
+	53002: {"Conditional Access asks for an approved application, and the client is none",
+		"leave the API out of the policy named in " + logs + ", under " + conditional},
+	53003: {"Conditional Access blocks this sign-in; many tenants block every sign-in by device code",
+		"use --method browser, or leave the API out of the policy named in " + logs + ", under " + conditional},
+	53004: {"the user must register a second factor, and Entra ID holds the sign-in for too risky to allow that",
+		"let the user register it at https://aka.ms/mfasetup from a known place, then sign in again"},
+	530003: {"Conditional Access asks for a managed device, and this one is none",
+		"use --method browser on such a device, or leave the API out of the policy under " + conditional},
+	70043: {"Conditional Access asks for a fresh sign-in more often than this one is old",
+		"sign in again; the frequency stands under " + conditional + " > Session > Sign-in frequency"},
+	700082: {"the refresh token was not used for too long and has expired",
+		"sign in again"},
+	50173: {"the session was ended, for example because the password was changed",
+		"sign in again"},
+
+	// The device code.
+	70016: {"the sign-in has not been completed yet",
+		"open the address and enter the code that were shown"},
+	70018: {"the code that was entered is not the one that was shown",
+		"run the test again, and enter the code as it is shown"},
+	70019: {"the code has expired before the sign-in was completed",
+		"run the test again, and complete the sign-in in time"},
+	70020: {"the code has expired before the sign-in was completed",
+		"run the test again, and complete the sign-in in time"},
+
+	// Consent and assignment.
+	50105: {"the API takes assigned users only, and the user is assigned neither directly nor through a group",
+		"assign the user under " + assigned + ", or switch Assignment required off under " + enterprise + "APPLICATION_ID > Properties"},
+	501051: {"the API takes assigned callers only, and the calling application has no application role of it",
+		"give CLIENT_ID an application permission of the API under " + permissions +
+			", or switch Assignment required off under " + enterprise + "APPLICATION_ID > Properties"},
+	65001: {"nobody has consented that the application CLIENT_ID calls the API",
+		"grant it under " + permissions + " > Grant admin consent"},
+	65004: {"the user declined to consent",
+		"sign in again and accept, or grant it for all under " + permissions + " > Grant admin consent"},
+	65005: {"the permissions that the client's registration asks for name an API that the tenant does not have",
+		"remove it under " + permissions + ", or consent to that API in the tenant first"},
+	650051: {"the API's enterprise application is only just being made",
+		"wait a minute and run the test again"},
+	650052: {"the tenant has no enterprise application for an API that the client's registration asks for",
+		"remove that API under " + permissions + ", or have an administrator consent to it in the tenant"},
+	650053: {"the client asks for a scope that the API does not have",
+		"compare --scope with the scopes under " + exposed},
+	650054: {"the client's registration asks for a permission that the API no longer has",
+		"remove it under " + permissions + " and grant the others again"},
+	650056: {"the client's registration names no permission of the API, or nobody has consented to it",
+		"add the API and grant it under " + permissions},
+	650057: {"the client asks for an API that its registration does not name",
+		"add the API under " + permissions + " > Add a permission > My APIs, and grant it"},
+	90094: {"the permissions that the client asks for need an administrator's consent",
+		"grant it under " + permissions + " > Grant admin consent"},
+	90095: {"the permissions that the client asks for need an administrator's consent",
+		"grant it under " + permissions + " > Grant admin consent"},
+	90099: {"the application CLIENT_ID has not been authorized in the tenant",
+		"grant it under " + permissions + " > Grant admin consent"},
+
+	// The scope, and the API that it names.
+	50001: {"the tenant does not know the API that the scope names, or it is switched off there",
+		"compare --scope with the Application ID URI under " + exposed},
+	500011: {"the tenant does not know the API that the scope names: its Application ID URI is not set, or another one",
+		"compare --scope with the Application ID URI under " + exposed + "; application_id stands under [provider.NAME]"},
+	500014: {"the API's enterprise application is switched off",
+		"set Enabled for users to sign-in to Yes under " + enterprise + "APPLICATION_ID > Properties"},
+	70011: {"the scope is not written as Entra ID takes it, or names something that the API does not have",
+		"ask for api://APPLICATION_ID/.default, or compare --scope with the scopes under " + exposed},
+	1002012: {"an application that calls for itself must ask for the scope /.default of the API",
+		"ask for api://APPLICATION_ID/.default"},
+	90009: {"the API asks for a token for itself, and names itself by its Application ID URI",
+		"ask for APPLICATION_ID/.default, or use another application as --client-application-id"},
+	28000: {"the scope names several APIs, and a token is for one",
+		"ask for api://APPLICATION_ID/.default alone"},
+	50146: {"the API's registration changes claims, and has neither a signing key of its own nor acceptMappedClaims",
+		"set acceptMappedClaims to true under " + registrations + "APPLICATION_ID > Manifest (tenants of one organisation only), " +
+			"or remove the changes under " + enterprise + "APPLICATION_ID > Single sign-on > Attributes & Claims"},
+	501461: {"acceptMappedClaims is set, and the audience is neither the API's application ID nor an address of a verified domain of the tenant",
+		"set requestedAccessTokenVersion to 2 under " + registrations + "APPLICATION_ID > Manifest, or the Application ID URI to api://APPLICATION_ID " +
+			"or one of a verified domain under " + exposed},
+
+	// The client's registration.
+	50011: {"the redirect address of the sign-in is not one of the client's registration",
+		"add the platform Mobile and desktop applications with http://localhost under " + registrations + "CLIENT_ID > Authentication (any port then holds)"},
+	500113: {"the client's registration has no redirect address",
+		"add the platform Mobile and desktop applications with http://localhost under " + registrations + "CLIENT_ID > Authentication"},
+	900971: {"the client's registration has no redirect address",
+		"add the platform Mobile and desktop applications with http://localhost under " + registrations + "CLIENT_ID > Authentication"},
+	9002327: {"http://localhost is registered as a Single-page application, whose codes only a browser may redeem",
+		"register http://localhost as Mobile and desktop applications under " + registrations + "CLIENT_ID > Authentication"},
+	50194: {"the client's registration is for one tenant, and the sign-in went to an address for all",
+		"compare " + tenantID},
+	700016: {"the tenant has no application CLIENT_ID",
+		"compare --client-application-id with " + registrations + "Overview > Application (client) ID, and " + tenantID},
+	7000112: {"the application CLIENT_ID is switched off",
+		"set Enabled for users to sign-in to Yes under " + enterprise + "CLIENT_ID > Properties"},
+	7000113: {"the application is not allowed to call on behalf of others",
+		"sign in as a user with --method device or browser, or use --method client-credentials"},
+	7000114: {"the application is not allowed to call on behalf of others",
+		"sign in as a user with --method device or browser, or use --method client-credentials"},
+	7000229: {"the application CLIENT_ID is registered, but has no enterprise application in the tenant",
+		"grant consent under " + permissions + " > Grant admin consent, which makes it"},
+
+	// How the client proves who it is.
+	50012: {"the client's certificate does not prove who it is: it is another one, or this host's clock is wrong",
+		"compare the certificate with " + clientSecrets + " > Certificates, and look at this host's clock"},
+	700024: {"the client's assertion is not valid at this time",
+		"look at this host's clock: timedatectl"},
+	700025: {"the client is a public one, so it must send neither secret nor certificate",
+		"use --method device or browser, or set " + publicFlows + " to No"},
+	700027: {"the client's assertion is not signed with a certificate of the client's registration",
+		"upload the certificate of --client-certificate-file under " + clientSecrets + " > Certificates"},
+	1000502: {"the client's certificate has expired or is not valid yet",
+		"upload a new one under " + clientSecrets + " > Certificates, and put it in --client-certificate-file"},
+	7000215: {"the client secret is wrong; often the secret's ID was copied instead of its value",
+		"make a new secret under " + clientSecrets + " > Client secrets, and put its Value in --client-secret-file"},
+	7000216: {"the client sent no secret and no certificate",
+		"give --client-secret-file or --client-certificate-file, as under " + clientSecrets},
+	7000218: {"the client is no public one, so Entra ID asks it for a secret or a certificate",
+		"set " + publicFlows + " to Yes; for --method browser register http://localhost as Mobile and desktop applications, not as Web"},
+	7000222: {"the client secret has expired",
+		"make a new secret under " + clientSecrets + " > Client secrets, and put its Value in --client-secret-file"},
+
+	// The authorization code and the grant.
+	50089: {"the sign-in took too long",
+		"run the test again, and complete the sign-in in time"},
+	501481: {"the code was redeemed by another program than the one that asked for it",
+		"run the test again, with one claimctl at a time"},
+	54005: {"the authorization code was redeemed already",
+		"run the test again"},
+	70000: {"the grant is not valid any more, or belongs to another application or tenant",
+		"run the test again"},
+	70008: {"the code or the refresh token has expired",
+		"run the test again"},
+	70001: {"the application CLIENT_ID is not known in the tenant, or is switched off",
+		"compare --client-application-id with " + registrations + "Overview > Application (client) ID, and " + tenantID},
+	70002: {"the client's credentials do not hold",
+		"compare them with " + clientSecrets},
+	70003: {"Entra ID does not take this kind of grant from the client",
+		"set " + publicFlows + " to Yes"},
+
+	// The tenant and the request.
+	50059: {"the request names no tenant, and the user's cannot be told",
+		"compare " + tenantID},
+	90002: {"there is no tenant with this ID in this cloud",
+		"compare " + tenantID + ", and cloud with where the tenant is"},
+	900021: {"what the request names as its tenant is no tenant",
+		"compare " + tenantID},
+	900023: {"what the request names as its tenant is neither an ID nor a domain",
+		"compare " + tenantID},
+	90014: {"a field that the request needs is missing",
+		"leave --scope at its default; if that does not help, something on the way to Entra ID changes the request: look at proxy under [outbound]"},
+	900144: {"a field that the request needs is missing",
+		"leave --scope at its default; if that does not help, something on the way to Entra ID changes the request: look at proxy under [outbound]"},
+	90033: {"Entra ID has a fault of its own for the moment",
+		"run the test again in a minute; https://status.cloud.microsoft tells of longer ones"},
+	900382: {"a client with a secret or a certificate calls the wrong cloud",
+		"set cloud under [provider.NAME] to the one that the tenant is in"},
+	900432: {"a client with a secret or a certificate calls the wrong cloud",
+		"set cloud under [provider.NAME] to the one that the tenant is in"},
+	900561: {"the sign-in page was opened in a way that it does not take",
+		"open the address exactly as it was shown"},
+	9002313: {"the request is not well formed",
+		"look whether --scope holds blanks or signs that do not belong there; if not, something on the way to Entra ID changes the request: look at proxy under [outbound]"},
+	9002332: {"the application is for accounts of organisations only, and the sign-in went to personal ones",
+		"compare " + tenantID},
+	9002346: {"the application is for personal Microsoft accounts only",
+		"set signInAudience to AzureADMyOrg under " + registrations + "CLIENT_ID > Manifest"},
+}

@@ -1,0 +1,7 @@
+package entra
+
+import "strings"
+
+// IsGraphHost reports whether Microsoft Graph of this cloud stands on that host, which discovery documents name as
+// msgraph_host. It tells US Government L4 (usgov) from DoD (usgov-dod), whose documents stand on the same host.
+func (c Cloud) IsGraphHost(host string) bool { return strings.EqualFold(host, c.graphHost) }
