@@ -73,6 +73,10 @@ func (l *Loaded) compile() config.Faults {
 	for _, fault := range found {
 		faults = append(faults, l.locate(fault))
 	}
+	_, found = access.CompileRoutes(l.Config.Routes)
+	for _, fault := range found {
+		faults = append(faults, l.locate(fault))
+	}
 	fault, ok := l.openClient()
 	if !ok {
 		faults = append(faults, fault)

@@ -20,6 +20,23 @@ type Request struct {
 	// Strips says that the door removes the client's identity headers itself (the proxy), or passes none on (whoami),
 	// so their presence is no reason to refuse.
 	Strips bool
+	// Peer is who asks: "unix" at a unix socket, else the address and port of a TCP connection. It matters where a
+	// gateway tells the original request in headers.
+	Peer string
+	// Original is the request that is judged by routes, where the door knows it without such headers; nil: it does not.
+	Original *Original
+	// Unrouted says that nothing is passed on to an API, so that no route is asked (whoami).
+	Unrouted bool
+}
+
+// PeerUnix is the Peer of a request that came over a unix socket.
+const PeerUnix = "unix"
+
+// Original is the request that the API would get.
+type Original struct {
+	Method string
+	Host   string // as the Host header has it
+	Target string // path and query, as they were sent
 }
 
 // Field is one header field of an answer.
@@ -34,6 +51,8 @@ type Identity struct {
 	ClientID string    // the calling application
 	Scopes   string    // scp, verbatim
 	Expires  time.Time // of the token
+
+	marks *marks // nil where no route asks for any
 }
 
 // Decision is the answer to one Request. One that has neither a Reason nor an Identity was not judged, because
@@ -44,10 +63,19 @@ type Decision struct {
 	Generation uint64        // of the Snapshot that judged
 	Identity   *Identity     // not nil where allowed; shared between requests, never to be changed
 	Headers    []Field       // where allowed: every configured identity header, the empty ones too; shared, never to be changed
-	Scope      string        // for reason Scope: the scopes that WWW-Authenticate names
+	Scope      string        // for reason Scope, and for Route where scopes are missing: those that WWW-Authenticate names
+	Challenge  *Challenge    // for reason StepUp, where the client understands one; nil: it does not
 	RetryAfter time.Duration // for status 503
 
 	snapshot *Snapshot
+}
+
+// Challenge is a claims challenge (Microsoft: claims-challenge): what a new token must hold, told to a client that
+// declares the capability cp1.
+type Challenge struct {
+	Realm            string // the tenant
+	AuthorizationURI string
+	Claims           string // JSON in base64, for the client to hand to the authority
 }
 
 // Allowed reports whether the request may pass.

@@ -18,6 +18,9 @@ type advice struct {
 // advise tells why the check failed and what mends it in this very case. Before the signature holds nothing of the
 // token is known for certain; then only the reason and what the check itself tells count.
 func (j *judgement) advise(failed reason.Check) advice {
+	if j.identity != nil && (failed.Reason == reason.Route || failed.Reason == reason.StepUp) {
+		return j.adviseRoute(failed.Reason)
+	}
 	if j.claims != nil {
 		if a, ok := j.adviseVerified(failed); ok {
 			return a

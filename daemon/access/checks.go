@@ -59,6 +59,7 @@ func (j *judgement) mapped() reason.Reason {
 		return mappingReason(err)
 	}
 	j.identity = &Identity{Identity: identity, ClientID: j.claims.ClientID, Scopes: j.claims.Scopes, Expires: j.claims.Expires}
+	j.identity.marks = j.snapshot.routes.marksOf(j.claims)
 	return reason.None
 }
 

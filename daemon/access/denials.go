@@ -25,6 +25,8 @@ type Denial struct {
 	Client     string        `json:"client,omitempty"`    // calling application, from a verified token only
 	KeyID      string        `json:"key_id,omitempty"`    // from the unverified header
 	Header     string        `json:"header,omitempty"`    // for header_spoof: the header that was brought
+	Request    string        `json:"request,omitempty"`   // where routes decide: method, host and path of the original request
+	Route      string        `json:"route,omitempty"`     // the match of the [[route]] that decided; "" = none matches
 	Unmatched  []string      `json:"unmatched,omitempty"` // claim values that named nothing local, 50 at most
 	Generation uint64        `json:"generation"`
 	Mend       string        `json:"mend"`
@@ -103,6 +105,12 @@ func (j *judgement) denial(id, spoofed string) Denial {
 		Header:     Clean(spoofed),
 		Generation: j.snapshot.generation,
 		Mend:       j.advise(reason.Check{Reason: j.reason}).mend,
+	}
+	if j.original != nil {
+		d.Request = Clean(j.original.words())
+	}
+	if j.route != nil {
+		d.Route = j.route.rule.Match
 	}
 	if j.reason == reason.NoGroup {
 		d.Unmatched = j.unmatchedValues()

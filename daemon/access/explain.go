@@ -35,8 +35,13 @@ type ClaimSeen struct {
 // Explain judges the token as Decide would judge a request that carries nothing else, and tells all of it. It leaves
 // no denial and no count behind. Where the configuration is disabled it says so, and goes on as if it were not.
 func (s *Snapshot) Explain(ctx context.Context, token string, now time.Time) Explanation {
+	return s.ExplainFor(ctx, token, nil, now)
+}
+
+// ExplainFor is Explain for this original request, about which the routes are asked too; nil leaves them out.
+func (s *Snapshot) ExplainFor(ctx context.Context, token string, original *Original, now time.Time) Explanation {
 	j := &judgement{snapshot: s, now: now, trace: &reason.Trace{}, values: &mapping.Trace{}}
-	j.explain(ctx, token)
+	j.explain(ctx, token, original)
 	return j.explanation()
 }
 
@@ -62,12 +67,15 @@ func (j *judgement) explanation() Explanation {
 	return e
 }
 
-func (j *judgement) explain(ctx context.Context, token string) {
+func (j *judgement) explain(ctx context.Context, token string, original *Original) {
 	if j.snapshot.config.Enabled {
 		j.trace.Pass("disabled", "enabled = true")
 	} else {
 		j.trace.Fail(reason.Check{Name: "disabled", Reason: reason.Disabled, Want: "enabled = true", Got: "enabled = false"})
 		j.fail(reason.Disabled)
+	}
+	if original != nil && !j.explainRoute(original) {
+		return
 	}
 	raw, r := bearer(http.Header{"Authorization": {"Bearer " + token}})
 	if r != reason.None {
@@ -93,6 +101,10 @@ func (j *judgement) sentence() string {
 	switch {
 	case j.abandoned && j.reason == reason.None:
 		return "not judged: given up before the token's turn came."
+	case j.reason == reason.None && j.public():
+		return "let in: the route is public, so that no token is asked for and every identity header is empty."
+	case j.reason == reason.None && j.snapshot.routes != nil && !j.asked:
+		return j.allowedSentence("let in where its route lets it in") + "\nclaimctl explain --route \"GET /PATH\" asks the [[route]] too."
 	case j.reason == reason.None:
 		return j.allowedSentence("let in")
 	}
@@ -143,4 +155,32 @@ func (j *judgement) failed() []reason.Check {
 		}
 	}
 	return failed
+}
+
+// explainRoute tells which route decides about the request; false: none is asked about a token.
+func (j *judgement) explainRoute(original *Original) bool {
+	if j.snapshot.routes == nil {
+		j.trace.Pass("original_request", "there are no routes: whoever has a local group passes")
+		return true
+	}
+	if j.asked = j.ask(&Request{Original: original}); !j.asked {
+		j.trace.Fail(reason.Check{
+			Name: "original_request", Reason: reason.OriginalRequest,
+			Want: "a path and a host that every program reads alike", Got: cleanTo(original.words(), maxQuoted),
+			Mend: "ask for a path without encoded slashes, dot segments, //, ;, backslashes and controls",
+		})
+		j.fail(reason.OriginalRequest)
+		return false
+	}
+	words := "no route matches " + cleanTo(original.words(), maxQuoted)
+	if j.route != nil {
+		words = fmt.Sprintf("match = %s (%s) decides about %s", quoted(j.route.rule.Match), j.route.rule.Place, cleanTo(original.words(), maxQuoted))
+	}
+	j.trace.Pass("original_request", words)
+	if !j.public() {
+		return true
+	}
+	j.trace.Pass("route", "public = true: nobody is asked for a token")
+	j.identity, j.headers = &Identity{}, j.snapshot.nobody
+	return false
 }

@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -98,10 +99,9 @@ func (g *Gate) Decide(ctx context.Context, request Request) (decision Decision) 
 			decision = Decision{ID: decision.ID, Generation: decision.Generation, snapshot: decision.snapshot}
 		}
 	}()
-	decision.Generation = decision.snapshot.generation
 	j := judgement{snapshot: decision.snapshot, now: g.now()}
-	raw, spoofed := j.read(request)
-	if j.reason == reason.None && !g.judge(ctx, &j, &decision, raw) {
+	spoofed, judged := g.take(ctx, &j, &decision, request)
+	if !judged {
 		return decision
 	}
 	g.counts.observe(g.now().Sub(j.now), j.kept)
@@ -112,6 +112,36 @@ func (g *Gate) Decide(ctx context.Context, request Request) (decision Decision) 
 	g.counts.allowed.Add(1)
 	g.counts.unmatched.Add(uint64(decision.Identity.Unmatched))
 	return decision
+}
+
+// take judges the request into j and the decision; judged is false where the client went away before its turn came.
+func (g *Gate) take(ctx context.Context, j *judgement, decision *Decision, request Request) (spoofed string, judged bool) {
+	decision.Generation = decision.snapshot.generation
+	raw, spoofed := j.read(request)
+	switch {
+	case j.reason != reason.None:
+		return spoofed, true
+	case j.public():
+		decision.Identity, decision.Headers = &Identity{}, decision.snapshot.nobody
+		return "", true
+	}
+	return "", g.judge(ctx, j, decision, raw)
+}
+
+// Still reports whether a request that was let in would be let in now, on the Snapshot of the moment: what a door asks
+// about a stream that lasts. It leaves no denial and no count behind. What cannot be judged may not go on.
+func (g *Gate) Still(ctx context.Context, request Request) (still bool) {
+	decision := Decision{ID: g.ids.next(), snapshot: g.snapshot.Load()}
+	defer func() {
+		if broken := recover(); broken != nil {
+			g.counts.panics.Add(1)
+			g.log.panicked(decision.ID, broken)
+			still = false
+		}
+	}()
+	j := judgement{snapshot: decision.snapshot, now: g.now()}
+	_, judged := g.take(ctx, &j, &decision, request)
+	return judged && j.reason == reason.None
 }
 
 // read makes the checks on the request itself, but for the characters of the token. spoofed is the identity header that
@@ -127,6 +157,15 @@ func (j *judgement) read(request Request) (raw, spoofed string) {
 			return "", spoofed
 		}
 	}
+	if j.snapshot.routes != nil && !request.Unrouted {
+		if j.asked = j.ask(&request); !j.asked {
+			j.reason = reason.OriginalRequest
+			return "", ""
+		}
+		if j.public() {
+			return "", ""
+		}
+	}
 	raw, j.reason = unreadBearer(request.Header)
 	return raw, ""
 }
@@ -140,6 +179,8 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 		if known := j.snapshot.kept.find(key, j.now); known != nil {
 			known.touch(j.now)
 			decision.Identity, decision.Headers, j.kept = known.identity, known.headers, true
+			j.identity, j.provider = known.identity, known.provider
+			j.again()
 			return true
 		}
 	}
@@ -154,7 +195,7 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 	}
 	g.noteActors(j, decision.ID)
 	j.sight()
-	if j.reason != reason.None {
+	if j.reason != reason.None && !j.routedOut() {
 		return true
 	}
 	decision.Identity, decision.Headers = j.identity, j.headers
@@ -180,6 +221,7 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 // deny fills the Decision of a refusal, counts and keeps it, and logs it where [log] denials says so.
 func (g *Gate) deny(j *judgement, decision *Decision, spoofed string) {
 	decision.Reason = j.reason
+	decision.Identity, decision.Headers = nil, nil
 	switch {
 	case j.reason == reason.Disabled:
 		decision.RetryAfter = retryDisabled
@@ -188,6 +230,10 @@ func (g *Gate) deny(j *judgement, decision *Decision, spoofed string) {
 	case j.reason == reason.Scope:
 		// All of them, so that one new token has each (RFC 6750 section 3).
 		decision.Scope = strings.Join(j.provider.config.RequiredScopes, " ")
+	case j.reason == reason.Route && j.route != nil && j.lacks(j.route.rule) == "":
+		decision.Scope = strings.Join(slices.Concat(j.provider.config.RequiredScopes, j.route.rule.Scopes), " ")
+	case j.reason == reason.StepUp:
+		decision.Challenge = j.challenge()
 	}
 	denial := j.denial(decision.ID, spoofed)
 	g.counts.denied[j.reason].Add(1)

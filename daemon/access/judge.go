@@ -31,6 +31,10 @@ type judgement struct {
 	identity  *Identity       // nil until mapped
 	headers   []Field
 	size      int // of headers
+
+	asked    bool      // a route decides about the request
+	route    *route    // the one that does; nil: none matches
+	original *Original // which request that is; nil: not known
 }
 
 // check is one of the checks that follow the token's own, in the contract's order. judge must not allocate for a check
@@ -38,6 +42,7 @@ type judgement struct {
 type check struct {
 	name   string
 	caller token.Caller // whose tokens it concerns; 0 = everyone's
+	routed bool         // it concerns requests that a route decides about
 	judge  func(*judgement) reason.Reason
 	show   func(*judgement, *reason.Check)
 }
@@ -47,19 +52,22 @@ const (
 	checkUserID  = "user id"
 	checkMapping = "mapping"
 	checkNoGroup = "no_group"
+	checkRoute   = "route"
 )
 
 // order holds the checks after `client`. It is never written to.
 var order = [...]check{
-	{"service account", token.AppOnly, (*judgement).account, (*judgement).showAccount},
-	{"scope", token.Delegated, (*judgement).scope, (*judgement).showScope},
-	{checkUserID, token.Delegated, (*judgement).userID, (*judgement).showUserID},
-	{"guest", token.Delegated, (*judgement).guest, (*judgement).showGuest},
-	{"user state", 0, (*judgement).state, (*judgement).showState},
-	{"overage", token.Delegated, (*judgement).overage, (*judgement).showOverage},
-	{checkMapping, 0, (*judgement).mapped, (*judgement).showMapped},
-	{checkNoGroup, 0, (*judgement).group, (*judgement).showGroup},
-	{"header_size", 0, (*judgement).render, (*judgement).showRender},
+	{"service account", token.AppOnly, false, (*judgement).account, (*judgement).showAccount},
+	{"scope", token.Delegated, false, (*judgement).scope, (*judgement).showScope},
+	{checkUserID, token.Delegated, false, (*judgement).userID, (*judgement).showUserID},
+	{"guest", token.Delegated, false, (*judgement).guest, (*judgement).showGuest},
+	{"user state", 0, false, (*judgement).state, (*judgement).showState},
+	{"overage", token.Delegated, false, (*judgement).overage, (*judgement).showOverage},
+	{checkMapping, 0, false, (*judgement).mapped, (*judgement).showMapped},
+	{checkNoGroup, 0, false, (*judgement).group, (*judgement).showGroup},
+	{checkRoute, 0, true, (*judgement).routed, (*judgement).showRouted},
+	{"step_up", 0, true, (*judgement).stepUp, (*judgement).showStepUp},
+	{"header_size", 0, false, (*judgement).render, (*judgement).showRender},
 }
 
 // judge takes the token through all checks.
@@ -76,7 +84,7 @@ func (j *judgement) judge(ctx context.Context, raw string) {
 
 // take makes one check, if it concerns the caller; false ends the judgement.
 func (j *judgement) take(c *check) bool {
-	if c.caller != 0 && c.caller != j.claims.Caller {
+	if c.caller != 0 && c.caller != j.claims.Caller || c.routed && !j.asked {
 		return true
 	}
 	verdict := c.judge(j)
@@ -130,15 +138,21 @@ func (j *judgement) user() string {
 	if j.id != "" {
 		return j.id
 	}
-	if j.claims != nil {
+	switch {
+	case j.claims != nil:
 		return j.claims.ObjectID
+	case j.identity != nil:
+		return j.identity.ID
 	}
 	return ""
 }
 
 func (j *judgement) client() string {
-	if j.claims != nil {
+	switch {
+	case j.claims != nil:
 		return j.claims.ClientID
+	case j.identity != nil:
+		return j.identity.ClientID
 	}
 	return ""
 }

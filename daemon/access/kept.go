@@ -82,7 +82,7 @@ func minuteOf(now time.Time) int64 { return now.Unix() / 60 }
 
 func (k *keptIdentity) weight() uint32 {
 	i := k.identity
-	size := keptOverhead + len(i.ID) + len(i.User) + len(i.Email) + len(i.FirstName) + len(i.LastName) + len(i.Scopes)
+	size := keptOverhead + i.marks.weight() + len(i.ID) + len(i.User) + len(i.Email) + len(i.FirstName) + len(i.LastName) + len(i.Scopes)
 	// The names of groups and roles are those of the configuration: only their headers (16 bytes) are this identity's.
 	size += 16 * (len(i.Groups) + len(i.Roles))
 	for _, field := range k.headers {

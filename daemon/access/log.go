@@ -38,6 +38,7 @@ func (l *denialLog) denied(d Denial, unmatched int) {
 		known("client", d.Client),
 		known("key_id", d.KeyID),
 		known("header", d.Header),
+		known("request", d.Request),
 		counted("unmatched", unmatched),
 		zap.Uint64("generation", d.Generation),
 		suppressed)

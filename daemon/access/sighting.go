@@ -27,7 +27,7 @@ func (j *judgement) sight() {
 // Roles are nil: then what was known of them before stays.
 func (j *judgement) sighting() *directory.Sighting {
 	switch j.reason {
-	case reason.None, reason.NoGroup, reason.HeaderSize:
+	case reason.None, reason.NoGroup, reason.HeaderSize, reason.Route, reason.StepUp:
 		return j.seen(&j.identity.Identity, true)
 	case reason.GroupsOverage:
 		return j.seen(j.profile(), false)
@@ -70,7 +70,7 @@ func (j *judgement) seen(identity *mapping.Identity, groupsKnown bool) *director
 		Waiting:  j.standing == uninvited,
 		Claims:   j.claims.Keep(j.replayed()...),
 	}
-	if j.reason != reason.None {
+	if j.reason != reason.None && j.reason != reason.Route && j.reason != reason.StepUp { // another route may let him in
 		sighting.Refused = j.reason.String()
 	}
 	if groupsKnown {

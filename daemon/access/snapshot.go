@@ -18,7 +18,9 @@ type Snapshot struct {
 	verifier   *token.Verifier  // nil where the configuration is disabled and its keys were not opened
 	lines      []headerLine
 	names      headerNames
-	kept       *kept // opened by the Gate that judges on the Snapshot
+	routes     *Routes // nil: whoever has a local group passes
+	nobody     []Field // every identity header, empty: for public routes
+	kept       *kept   // opened by the Gate that judges on the Snapshot
 }
 
 // provider is one [provider.NAME], compiled.
@@ -40,11 +42,13 @@ func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*k
 		generation: generation,
 		providers:  make(map[string]*provider, len(cfg.Providers)),
 		lines:      headerLines(cfg.Server.Headers),
+		routes:     soundRoutes(cfg.Routes),
 		kept:       new(kept),
 	}
 	names := make([]string, len(s.lines))
 	for i, line := range s.lines {
 		names[i] = line.name
+		s.nobody = append(s.nobody, Field{Name: line.name})
 	}
 	s.names = foldNames(names)
 	if !cfg.Enabled && (policy == nil || len(providers) < len(cfg.Providers)) {

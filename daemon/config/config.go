@@ -21,6 +21,7 @@ type Config struct {
 	Roles           []Local
 	Users           []User
 	ServiceAccounts []ServiceAccount
+	Routes          []Route
 	Server          Server
 	Proxy           Proxy
 	Metrics         Metrics
@@ -111,6 +112,8 @@ type Server struct {
 	SocketGroup string
 	// PlaintextAnywhere: TCP without TLS may be bound off this host, by every door.
 	PlaintextAnywhere bool
+	TrustedProxies    TrustedProxies
+	OriginalRequest   OriginalRequest
 	Headers           Headers
 }
 

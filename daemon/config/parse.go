@@ -33,7 +33,7 @@ func (c *checker) config(extra []File) *Config {
 	config.Roles = locals(top, "roles")
 	config.Users = users(top, config.Providers)
 	config.ServiceAccounts = serviceAccounts(top, config.Providers)
-	top.never("route")
+	config.Routes = routes(top, config.Groups, config.Roles)
 	config.Server = server(top)
 	config.Proxy = proxy(top)
 	config.Outbound = outbound(top, extra)
@@ -49,6 +49,7 @@ func (c *checker) config(extra []File) *Config {
 	c.twins(config.Providers)
 	c.sharedAudiences(config.Providers)
 	c.doors(config)
+	c.originals(config)
 	return config
 }
 

@@ -17,8 +17,8 @@ func server(top *table) Server {
 		SocketGroup:       t.optional("socket_group", groupName),
 		PlaintextAnywhere: anywhere,
 	}
-	t.laterTexts("trusted_proxies")
-	t.choiceOf("original_request", []string{"none"}, []string{"x-original", "x-forwarded"})
+	s.TrustedProxies = trustedProxies(t)
+	s.OriginalRequest = OriginalRequest(t.choice("original_request", string(OriginalNone), string(OriginalXOriginal), string(OriginalXForwarded)))
 	s.Headers = headers(t)
 	return s
 }

@@ -31,9 +31,9 @@ func WriteDenial(w http.ResponseWriter, decision *access.Decision) {
 	if r.Status() == http.StatusServiceUnavailable {
 		header.Set("Retry-After", retryAfter(decision.RetryAfter))
 	} else {
-		header["Www-Authenticate"] = []string{challenge(r, decision.Scope)}
+		header["Www-Authenticate"] = []string{challenge(decision)}
 	}
-	writeJSON(w, r.Status(), denialBody{r.ErrorCode(), r.String(), decision.ID})
+	writeJSON(w, statusOf(decision), denialBody{errorCode(decision), r.String(), decision.ID})
 }
 
 // WriteError answers with a code of the door's own, where it is no refusal that keeps a request from an answer. It
@@ -45,17 +45,38 @@ func WriteError(w http.ResponseWriter, status int, code, decisionID string) {
 	writeJSON(w, status, denialBody{Error: code, DecisionID: decisionID})
 }
 
+// statusOf gives the answer's status: 401 instead of 403 where a claims challenge goes with it, as clients look for one
+// in a 401 alone.
+func statusOf(decision *access.Decision) int {
+	if decision.Challenge != nil {
+		return http.StatusUnauthorized
+	}
+	return decision.Reason.Status()
+}
+
+// errorCode gives the `error` member of the body: a route that scopes are missing for says so.
+func errorCode(decision *access.Decision) string {
+	if decision.Reason == reason.Route && decision.Scope != "" {
+		return reason.Scope.ErrorCode()
+	}
+	return decision.Reason.ErrorCode()
+}
+
 // challenge is the value of WWW-Authenticate (RFC 6750 section 3): no error code where no token was sent, and none for
 // access_denied, which section 3.1 does not know.
-func challenge(r reason.Reason, scope string) string {
-	if r == reason.NoToken {
+func challenge(decision *access.Decision) string {
+	if decision.Reason == reason.NoToken {
 		return "Bearer"
 	}
-	switch code := r.ErrorCode(); code {
+	if c := decision.Challenge; c != nil {
+		return `Bearer realm="` + c.Realm + `", authorization_uri="` + c.AuthorizationURI +
+			`", error="insufficient_claims", claims="` + c.Claims + `"`
+	}
+	switch code := errorCode(decision); code {
 	case "invalid_request", "invalid_token":
 		return `Bearer error="` + code + `"`
 	case "insufficient_scope":
-		return `Bearer error="` + code + `", scope="` + scopeWords(scope) + `"`
+		return `Bearer error="` + code + `", scope="` + scopeWords(decision.Scope) + `"`
 	}
 	return "Bearer"
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/claimd/claimd/daemon/access"
 )
 
-// Handler answers /auth, /whoami, /livez and /readyz, byte for byte these paths; all else is 404. No path is cleaned
-// or redirected.
+// Handler answers /auth, /ext_authz/..., /whoami, /livez and /readyz, byte for byte these paths; all else is 404. No path
+// is cleaned or redirected.
 func Handler(gate *access.Gate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -19,7 +19,7 @@ func Handler(gate *access.Gate) http.Handler {
 		// EscapedPath is the path as it was sent, without the query: /%61uth stays what it is.
 		switch r.URL.EscapedPath() {
 		case "/auth":
-			auth(gate, w, r)
+			auth(gate, w, r, nil)
 		case "/whoami":
 			whoami(gate, w, r)
 		case "/livez":
@@ -27,14 +27,18 @@ func Handler(gate *access.Gate) http.Handler {
 		case "/readyz":
 			health(w, r, gate.Ready())
 		default:
+			if original := extAuthz(r); original != nil {
+				auth(gate, w, r, original)
+				return
+			}
 			writeJSON(w, http.StatusNotFound, errorBody{"not_found"})
 		}
 	})
 }
 
 // auth is the forward-auth check: any method, no body in the answer, every identity header where the request may pass.
-func auth(gate *access.Gate, w http.ResponseWriter, r *http.Request) {
-	decision := gate.Decide(r.Context(), access.Request{Header: r.Header})
+func auth(gate *access.Gate, w http.ResponseWriter, r *http.Request, original *access.Original) {
+	decision := gate.Decide(r.Context(), access.Request{Header: r.Header, Peer: peer(r), Original: original})
 	if !decision.Allowed() {
 		WriteDenial(w, &decision)
 		return
@@ -51,7 +55,7 @@ func whoami(gate *access.Gate, w http.ResponseWriter, r *http.Request) {
 	if !reads(w, r) {
 		return
 	}
-	decision := gate.Decide(r.Context(), access.Request{Header: r.Header, Strips: true})
+	decision := gate.Decide(r.Context(), access.Request{Header: r.Header, Strips: true, Unrouted: true})
 	if !decision.Allowed() {
 		WriteDenial(w, &decision)
 		return

@@ -36,7 +36,7 @@ func TestAReloadBetweenVerdictAndUpstreamChangesNothing(t *testing.T) {
 	}
 	gate.Swap(newGate(t, towards(second.URL)).Snapshot())
 	w := httptest.NewRecorder()
-	d.pass(w, request, &decision)
+	d.pass(w, request, access.Request{}, &decision)
 	if got := w.Body.String(); got != "first Analysts" {
 		t.Errorf("answered by %q, want the upstream of the configuration that judged", got)
 	}

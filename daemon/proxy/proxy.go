@@ -5,11 +5,12 @@
 // both directions. What is changed: the identity headers, Authorization (taken away unless forward_authorization),
 // X-Forwarded-*, Forwarded and X-Original-* (the client's go; X-Forwarded-For, -Host and -Proto are set), hop-by-hop
 // headers and trailers of the request, and an Upgrade to any protocol but WebSocket. A request target whose path cannot
-// be passed on unchanged is answered 400. The answer gets X-Claimd-Decision. A WebSocket connection lives on after its
-// token has expired.
+// be passed on unchanged is answered 400. The answer gets X-Claimd-Decision. A WebSocket connection, and a stream of
+// server-sent events, ends within a second or two after the gate would refuse its request.
 package proxy
 
 import (
+	"context"
 	"errors"
 	"log"
 	"net"
@@ -28,7 +29,7 @@ func Handler(gate *access.Gate, log *zap.Logger) http.Handler {
 	if log == nil {
 		log = zap.NewNop()
 	}
-	return &door{gate: gate, log: log, errorLog: zap.NewStdLog(log), upstreams: newUpstreams(responseTime)}
+	return &door{gate: gate, log: log, errorLog: zap.NewStdLog(log), upstreams: newUpstreams(responseTime), every: askAgain}
 }
 
 // door is the proxy's handler.
@@ -37,12 +38,16 @@ type door struct {
 	log       *zap.Logger
 	errorLog  *log.Logger
 	upstreams *upstreams
+	every     time.Duration // between two looks at a stream
 	outages   access.Throttle
 }
 
 // ServeHTTP judges the request and passes it on, or refuses it as the gateway's door does.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	decision := d.gate.Decide(r.Context(), access.Request{Header: r.Header, Strips: true})
+	request := access.Request{
+		Header: r.Header, Strips: true, Original: &access.Original{Method: r.Method, Host: r.Host, Target: r.RequestURI},
+	}
+	decision := d.gate.Decide(r.Context(), request)
 	if !decision.Allowed() {
 		gateway.LeaveBody(w, r)
 		gateway.WriteDenial(w, &decision)
@@ -64,12 +69,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// would take what follows for the next client's request, so nothing follows (RFC 9112 section 6.1).
 		w.Header().Set("Connection", "close")
 	}
-	d.pass(w, r, &decision)
+	d.pass(w, r, request, &decision)
 }
 
 // pass hands the request to the upstream. The ReverseProxy is made for the one request, so that its functions know the
 // Decision; what is dear, the transport, is kept.
-func (d *door) pass(w http.ResponseWriter, r *http.Request, decision *access.Decision) {
+func (d *door) pass(w http.ResponseWriter, r *http.Request, request access.Request, decision *access.Decision) {
+	ctx, end := context.WithCancel(r.Context())
+	defer end()
 	upstream := d.upstreams.find(decision.Snapshot().Config().Proxy.Upstream)
 	proxy := httputil.ReverseProxy{
 		Transport:     upstream.transport,
@@ -78,11 +85,14 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, decision *access.Dec
 		Rewrite:       func(p *httputil.ProxyRequest) { rewrite(p, upstream, decision) },
 		ModifyResponse: func(response *http.Response) error {
 			response.Header.Set("X-Claimd-Decision", decision.ID)
+			if lasts(response) {
+				go d.watch(ctx, end, request)
+			}
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { d.failed(w, r, decision.ID, err) },
 	}
-	proxy.ServeHTTP(w, r)
+	proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // failed answers for an upstream that did not: 504 where it took too long, else 502.
