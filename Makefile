@@ -15,7 +15,7 @@ ARCHES            ?= amd64 arm64
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 PACKAGE_VERSION   ?= $(shell packaging/version.sh '$(VERSION)' '$(SOURCE_DATE_EPOCH)')
 
-.PHONY: build run test vet lint bench microbench soak strangers store fuzz mutate install clean deb rpm packages reproducible lintian test-system
+.PHONY: build run test node-modules vet lint bench microbench soak strangers store fuzz mutate install clean deb rpm packages reproducible lintian test-system
 
 build: ## bin/claimd, bin/claimctl and bin/fakeentra
 	@$(BUILD) -o bin/ ./cmd/...
@@ -30,6 +30,15 @@ vet:
 	@unformatted=$$(gofmt -l cmd daemon mapping packaging); \
 	if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; echo "hint: gofmt -w cmd daemon mapping packaging"; exit 1; fi
 	$(GO) vet ./...
+
+# What tests drive that is written for Node.js: @azure/msal-node, at the versions of its lock file.
+NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard daemon/*/testdata/package-lock.json))
+
+node-modules: $(NODE_MODULES) ## the npm packages that some tests drive; without them these tests are skipped, with CI set they fail
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 test-system: ## as root, on Debian: the packages installed under a systemd of its own; the first run fetches a Debian
 	@$(MAKE) --no-print-directory deb ARCHES=$$($(GO) env GOARCH)

@@ -26,7 +26,7 @@ func node(t *testing.T) string {
 	var got struct{ Version string }
 	readJSON(t, "testdata/package.json", &want)
 	if _, err := os.Stat("testdata/node_modules/@azure/msal-node"); err != nil {
-		missing("MSAL for Node.js is not installed; hint: make msal-node")
+		missing("MSAL for Node.js is not installed; hint: make node-modules")
 	}
 	readJSON(t, "testdata/node_modules/@azure/msal-node/package.json", &got)
 	if version := want.Dependencies["@azure/msal-node"]; got.Version != version {
