@@ -106,6 +106,9 @@ func toolchain(ctx context.Context) (*work, error) {
 }
 
 var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying)([.-].*)?$`)
+
+// ownName is the licence of the work itself; LICENSE-MUSL beside it is that of a part which others wrote.
+var ownName = regexp.MustCompile(`(?i)^(licen[cs]e|copying)(\.[a-z]+)?$`)
 var noticeName = regexp.MustCompile(`(?i)^notice([.-].*)?$`)
 
 // licensed gives the directory whose licence a package is under: its own, or the nearest above it in the module.
@@ -125,12 +128,23 @@ func licensed(root, directory string) (string, error) {
 	}
 }
 
-// read reads the licence and the notices that a directory holds.
+// read reads the licence and the notices that a directory holds. The licences of its parts are told as its notices are.
 func read(name, module, directory string) (*work, error) {
 	w := &work{name: name, module: module}
-	files, err := named(directory, licenceName)
+	all, err := named(directory, licenceName)
 	if err != nil {
 		return nil, err
+	}
+	var files, parts []string
+	for _, file := range all {
+		if ownName.MatchString(filepath.Base(file)) {
+			files = append(files, file)
+		} else {
+			parts = append(parts, file)
+		}
+	}
+	if len(files) == 0 {
+		files, parts = parts, nil // one file may have any name
 	}
 	if len(files) != 1 {
 		return nil, fmt.Errorf("%s: want one licence file, got %q", name, files)
@@ -147,7 +161,7 @@ func read(name, module, directory string) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, notice := range notices {
+	for _, notice := range append(notices, parts...) {
 		text, err := os.ReadFile(notice)
 		if err != nil {
 			return nil, err
