@@ -15,7 +15,7 @@ ARCHES            ?= amd64 arm64
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 PACKAGE_VERSION   ?= $(shell packaging/version.sh '$(VERSION)' '$(SOURCE_DATE_EPOCH)')
 
-.PHONY: build run test node-modules vet lint bench microbench soak strangers store fuzz mutate install clean deb rpm packages reproducible lintian test-system
+.PHONY: build run test node-modules vet lint bench microbench soak strangers store fuzz mutate install clean deb rpm packages reproducible lintian test-system test-gateways-slow
 
 build: ## bin/claimd, bin/claimctl and bin/fakeentra
 	@$(BUILD) -o bin/ ./cmd/...
@@ -27,8 +27,8 @@ test: vet ## everything, with the race detector
 	$(GO) test -race -timeout 10m ./...
 
 vet:
-	@unformatted=$$(gofmt -l cmd daemon mapping packaging); \
-	if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; echo "hint: gofmt -w cmd daemon mapping packaging"; exit 1; fi
+	@unformatted=$$(gofmt -l cmd daemon etc mapping packaging); \
+	if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; echo "hint: gofmt -w cmd daemon etc mapping packaging"; exit 1; fi
 	$(GO) vet ./...
 
 # What tests drive that is written for Node.js: @azure/msal-node, at the versions of its lock file.
@@ -43,6 +43,15 @@ node-modules: $(NODE_MODULES) ## the npm packages that some tests drive; without
 test-system: ## as root, on Debian: the packages installed under a systemd of its own; the first run fetches a Debian
 	@$(MAKE) --no-print-directory deb ARCHES=$$($(GO) env GOARCH)
 	CLAIMD_SYSTEM='$(CURDIR)/dist' $(GO) test -count=1 -v -timeout 15m ./packaging/systemtest
+
+CADDY_MODULE := github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9
+
+test-gateways-slow: bin/tools/caddy ## the gateways' tests with the newest Caddy, built once in some three minutes
+	CLAIMD_TEST_CADDY='$(CURDIR)/bin/tools/caddy' $(GO) test -count 1 -v -run 'TestGatewaysAskClaimd/caddy' ./daemon/gatewaytest
+
+bin/tools/caddy:
+	@mkdir -p bin/tools
+	GOBIN=$(CURDIR)/bin/tools GOFLAGS= $(GO) install $(CADDY_MODULE)
 
 lint: ## the linters of .golangci.yaml; builds the program once
 	@mkdir -p bin/tools

@@ -19,7 +19,7 @@ const module = "github.com/claimd/claimd"
 
 // order is the order of the imports: a package may import only what stands before it.
 var order = []string{
-	"mapping", "daemon/reason", "daemon/entra", "daemon/config", "daemon/keys", "daemon/token", "daemon/opaque",
+	"mapping", "daemon/reason", "daemon/entra", "etc/gateways", "daemon/config", "daemon/keys", "daemon/token", "daemon/opaque",
 	"daemon/directory", "daemon/graph", "daemon/access", "daemon/gateway", "daemon/proxy", "daemon/admin",
 	"daemon/metrics", "daemon", "cmd",
 }
@@ -42,7 +42,7 @@ var owners = map[string]struct {
 	"github.com/prometheus/client_golang": {[]string{"daemon/metrics"}, "the format that metrics are scraped in"},
 	"golang.org/x/text":                   {[]string{"daemon/config"}, "Unicode normal forms, for hints"},
 	"golang.org/x/sys":                    {nil, "peer credentials, terminals: whoever speaks to the kernel"},
-	"golang.org/x/net":                    {[]string{"daemon/config"}, "what is a valid header name"},
+	"golang.org/x/net":                    {[]string{"daemon/config", "daemon/access"}, "what is a valid header name, or method"},
 	"golang.org/x/sync":                   {nil, "semaphores and single flights"},
 	"golang.org/x/time":                   {[]string{"daemon/keys"}, "the limit on fetches"},
 	"go.uber.org/zap":                     {nil, "the log is everyone's but mapping's, reason's and entra's"},

@@ -33,6 +33,7 @@ Usage: claimctl VERB [FLAG]...
   keys                         the signing keys of each provider, their age and source
   keys refresh [PROVIDER]      have claimd fetch the keys now
   import eclecticiq FILE       a claimd.toml from an EclecticIQ platform_settings.py
+  snippet GATEWAY              the configuration of nginx, Caddy, HAProxy ... for this claimd
   version                      the version of claimctl
 
 Flags of every verb:
@@ -73,7 +74,7 @@ func (t *tool) rootCommand() *cobra.Command {
 	}
 	root.AddCommand(t.checkCommand(), t.reloadCommand(), t.statusCommand(), t.explainCommand(), t.testAccessCommand(),
 		t.doctorCommand(), t.denialsCommand(), t.usersCommand(), t.groupsCommand(), t.unmatchedCommand(), t.keysCommand(),
-		t.importCommand(), t.versionCommand())
+		t.importCommand(), t.snippetCommand(), t.versionCommand())
 	return root
 }
 
@@ -93,7 +94,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 
 func runWithoutVerb(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return misused("", "want a verb: check, reload, status, explain, test-access, doctor, denials, users, groups, unmatched, keys, import or version")
+		return misused("", "want a verb: check, reload, status, explain, test-access, doctor, denials, users, groups, unmatched, keys, import, snippet or version")
 	}
 	return unknownVerb(cmd, args[0])
 }

@@ -41,7 +41,7 @@ func startClaimd(t *testing.T, d *tenant) *server {
 	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
 		status, err := client.Status(t.Context())
 		if err == nil && status.Ready && status.Providers[0].Documents[1].Live {
-			s.address = status.Listeners[0].Address
+			s.address, s.socket = status.Listeners[0].Address, filepath.Join(dir, "server.sock")
 			return s
 		}
 	}
@@ -80,7 +80,7 @@ application_id = "` + apiID + `"
 client_application_ids = ["` + clientID + `"]
 authority = "` + d.URL() + `"
 [server]
-listen = ["127.0.0.1:0"]
+listen = ["127.0.0.1:0", "unix:` + dir + `/server.sock"]
 [admin]
 socket = "` + socket + `"
 [state]

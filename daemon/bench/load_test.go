@@ -20,6 +20,8 @@ type server struct {
 	name    string
 	pid     int
 	address string
+	socket  string  // of claimd: its unix socket
+	beside  *server // the process whose time counts too; nil: none
 	open    []*connection
 }
 
@@ -98,7 +100,7 @@ func (s *server) load(next func() []byte) (cost, error) {
 	return cost{int(done.Load()), s.processorTime() - before, time.Since(began)}, errors.Join(problems...)
 }
 
-// processorTime is what the process used so far in all its threads, user and system, those that ended too. The kernel
+// processorTime is what the process, and the one beside it, used so far in all its threads, user and system, those that ended too. The kernel
 // knows it to the nanosecond under a clock of the process's own, whose number clock_getcpuclockid(3) makes in this way.
 func (s *server) processorTime() time.Duration {
 	const scheduler = 2 // CPUCLOCK_SCHED
@@ -106,7 +108,11 @@ func (s *server) processorTime() time.Duration {
 	if err := unix.ClockGettime(int32(^s.pid<<3|scheduler), &t); err != nil {
 		panic(fmt.Sprintf("no processor time of process %d: %v", s.pid, err))
 	}
-	return time.Duration(t.Nano())
+	sum := time.Duration(t.Nano())
+	if s.beside != nil {
+		sum += s.beside.processorTime()
+	}
+	return sum
 }
 
 // rotation gives its requests one after the other, and from the first on again. Rounds go on where the last one ended.

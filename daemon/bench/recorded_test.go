@@ -34,7 +34,10 @@ func readRecorded(t *testing.T) map[string]float64 {
 
 func writeRecorded(t *testing.T, results []result) {
 	t.Helper()
-	recorded := map[string]float64{}
+	recorded := readRecorded(t)
+	if recorded == nil {
+		recorded = map[string]float64{}
+	}
 	for _, r := range results {
 		recorded[r.key()] = math.Round(r.ratio()*100) / 100
 	}
