@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +20,7 @@ type change struct {
 	next           []*door
 	opened, closed []*door
 	undo           []func()
+	tls            *tls.Config // of the proxy's TCP addresses; nil: none
 }
 
 // prepare does all of the change that can fail: it binds new addresses and sets the permissions of all unix sockets.
@@ -28,7 +30,7 @@ func (d *doors) prepare(cfg *config.Config) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &change{doors: d}
+	c := &change{doors: d, tls: d.tlsFor(&cfg.Proxy)}
 	for _, name := range doorNames {
 		if err := c.wantAll(name, cfg, wanted); err != nil {
 			c.abandon()
@@ -107,11 +109,20 @@ func handable(handed *door, cfg *config.Config) error {
 			"  hint: name the API under [proxy], or systemctl disable --now claimd-proxy.socket", handed.shown())
 	}
 	address, ok := handed.socket.Addr().(*net.TCPAddr)
-	if ok && !address.IP.IsLoopback() && !cfg.Server.PlaintextAnywhere {
+	isTLS := handed.name == doorProxy && cfg.Proxy.TLS()
+	if ok && !address.IP.IsLoopback() && !cfg.Server.PlaintextAnywhere && !isTLS {
 		return fmt.Errorf("systemd hands over the socket %s of the door %s, which is not on loopback, and claimd has no TLS there\n"+
-			"  hint: listen on loopback or a unix socket, or set plaintext = \"anywhere\" under [server]", handed.shown(), handed.name)
+			"  hint: %slisten on loopback or a unix socket, or set plaintext = \"anywhere\" under [server]", handed.shown(), handed.name, orTLS(handed.name))
 	}
 	return nil
+}
+
+// orTLS begins a hint for a door that can have TLS.
+func orTLS(door string) string {
+	if door != doorProxy {
+		return ""
+	}
+	return "set tls_certificate and tls_key_file under [proxy], "
 }
 
 func (c *change) want(name, address string, wanted permissions) error {
@@ -205,6 +216,7 @@ func (c *change) commit() {
 	d.mu.Lock()
 	d.open = c.next
 	d.mu.Unlock()
+	d.secure(c.next, c.tls)
 	for _, opened := range c.opened {
 		d.serve(opened)
 	}

@@ -79,6 +79,10 @@ func forwardedAdvisories() []edgeAdvisory {
 // oauth2-proxy matched its list of paths without sign-in against X-Forwarded-Uri, which whoever reached it could send:
 // /admin was passed on because the header said /public.
 func forwardedURI(t *testing.T, e *edge) {
+	e.tells(t, "401 no_token", "/reports/", "X-Original-URI: /public/", "X-Rewrite-URL: /public/", "X-Forwarded-Prefix: /public")
+	e.tells(t, "403 original_request", "/reports/", "X-Forwarded-Uri: /public/")
+	e.tells(t, "403 original_request", "/public/", "X-Forwarded-Uri: /public/")
+	e.tells(t, "200 OK", "/public/")
 	for _, path := range []string{"/livez", "/readyz", "/public", "/auth", "/favicon.ico", "*", ""} {
 		lines := []string{"X-Forwarded-Uri: " + path, "X-Forwarded-Method: OPTIONS", "X-Original-URI: " + path, "X-Original-URL: " + path, "X-Rewrite-URL: " + path}
 		e.both(t, "401 no_token", lines...)
@@ -88,12 +92,20 @@ func forwardedURI(t *testing.T, e *edge) {
 
 // Its repair believed the header from trusted proxies only, and trusted 0.0.0.0/0 where none were configured.
 func nobodyIsTrusted(t *testing.T, e *edge) {
+	stranger := e.at(e.own(t, withRoutes("192.0.2.0/24").before(e.api)))
+	stranger.routes = stranger.c
+	stranger.tells(t, "403 original_request", "/public/")
+	stranger.tells(t, "403 original_request", "/public/", "X-Forwarded-For: 192.0.2.1", "X-Real-IP: 192.0.2.1")
+	e.tells(t, "200 OK", "/public/")
 	e.both(t, "401 no_token", "X-Forwarded-Uri: /public", "X-Forwarded-For: 127.0.0.1", "X-Real-IP: 127.0.0.1")
 	e.both(t, "401 no_token", "X-Forwarded-Uri: /public", "Forwarded: for=127.0.0.1;host=localhost;proto=https")
 	e.passesAsItIs(t, "X-Forwarded-Uri: /public")
 	wantFaults(t, []flawed{
-		{soundHead + "[server]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", "claimd.toml:9: server.trusted_proxies: not available in this version"},
-		{soundHead + "[server]\noriginal_request = \"x-forwarded\"\n", "claimd.toml:9: server.original_request: not available in this version"},
+		{soundHead + "[server]\ntrusted_proxies = [\"0.0.0.0/0\"]\n", "claimd.toml:9: server.trusted_proxies[0]: want the networks of your gateways, got everybody\n" +
+			"  hint: whoever is trusted here says which route a request is judged by"},
+		{soundHead + "[server]\noriginal_request = \"x-forwarded\"\n[[route]]\nmatch = \"/\"\n",
+			"claimd.toml:8: server.trusted_proxies: is empty: nobody's original-request headers are believed, so every request would be refused\n" +
+				"  hint: name the gateway, as in [\"127.0.0.1/32\"], or [\"unix\"]"},
 		{soundHead, ""},
 	})
 }
@@ -115,6 +127,7 @@ func forwardedPrefix(t *testing.T, e *edge) {
 // With trustForwardHeader=false Traefik rebuilt all X-Forwarded-* headers of its question to the authentication service
 // but X-Forwarded-Prefix; one that decided by it let the client in.
 func prefixDecidesNothing(t *testing.T, e *edge) {
+	e.tells(t, "401 no_token", "/reports/", "X-Forwarded-Prefix: /public")
 	for _, prefix := range []string{"/public", "/livez", "/..", "//", "/whoami"} {
 		e.both(t, "401 no_token", "X-Forwarded-Prefix: "+prefix)
 		e.passesAsItIs(t, "X-Forwarded-Prefix: "+prefix)
@@ -124,6 +137,7 @@ func prefixDecidesNothing(t *testing.T, e *edge) {
 // Traefik cleaned X-Forwarded-Proto and left X_Forwarded_Proto. An authentication service that reads both as one took
 // the client's word for the scheme and the host, and let it in without credentials.
 func forwardedAliases(t *testing.T, e *edge) {
+	e.tells(t, "401 no_token", "/reports/", "X_Forwarded_Uri: /public/", "X.Forwarded.Uri: /public/", "x_forwarded_host: api.example")
 	aliases := []string{
 		"X_Forwarded_Proto: root", "x_forwarded_host: root", "X.Forwarded.For: root", "X_FORWARDED-Uri: root", "X-Original_Url: root", "x.original.uri: root",
 	}

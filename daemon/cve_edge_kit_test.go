@@ -26,19 +26,21 @@ type edge struct {
 	token  string
 	bearer string        // Ada's Authorization field
 	slow   []*slowClient // clients that keep the doors waiting
+	routes *claimd       // another claimd, with routes (cve_edge_routes_test.go)
 }
 
 func newEdge(t *testing.T) *edge {
 	t.Helper()
 	e := &edge{world: &world{shared: map[plan]*claimd{}, contoso: startTenant(t, people(contosoTenant))}, api: startWireAPI(t)}
 	e.c = e.own(t, plan{}.before(e.api))
+	e.routes = e.own(t, withRoutes().before(e.api))
 	e.token = e.ada(t, nil)
 	e.bearer = "Authorization: Bearer " + e.token
 	return e
 }
 
 // at is the same edge with another claimd.
-func (e *edge) at(c *claimd) *edge { return &edge{e.world, c, e.api, e.token, e.bearer, nil} }
+func (e *edge) at(c *claimd) *edge { return &edge{e.world, c, e.api, e.token, e.bearer, nil, e.routes} }
 
 // before is the plan with claimd's own proxy in front of the API.
 func (p plan) before(api *wireAPI) plan {

@@ -48,6 +48,8 @@ func (e *edge) noRoom(t *testing.T, targets ...string) {
 // oauth2-proxy matched skip_auth_routes against path and query together: /admin?/public was let through by the pattern
 // for /public.
 func queries(t *testing.T, e *edge) {
+	e.asks(t, "401 no_token", "GET", "api.example", "/reports/?/public/", "/reports/?x=/foo/a/bar", "/foo/secret?/bar", "/reports/??/public/")
+	e.asks(t, "200 OK", "GET", "api.example", "/public/?/reports/../x;y//z", "/foo/a/bar?x")
 	e.toAPI(t, "/admin?/public", "/admin?x=/livez", "/livez", "/admin?.css", "/admin?", "/admin??/whoami", "/admin?x=%2flivez&y;z=%zz")
 	for _, query := range []string{"?/livez", "?x=/public", "?", "?path=/readyz#"} {
 		e.gate(t, "401 no_token", "GET /auth"+query+" HTTP/1.1")
@@ -58,6 +60,9 @@ func queries(t *testing.T, e *edge) {
 // oauth2-proxy matched its patterns against a path with its fragment. /foo/secret#/bar fitted ^/foo/.*/bar$, and the API
 // behind it cut the fragment off and served /foo/secret.
 func fragments(t *testing.T, e *edge) {
+	e.asks(t, "403 original_request", "GET", "api.example", "/foo/secret#/bar", "/reports/#/public/", "/public/#", "/public/#/../reports/")
+	e.asks(t, "401 no_token", "GET", "api.example", "/foo/secret%23/baz")
+	e.asks(t, "200 OK", "GET", "api.example", "/foo/secret%23/bar") // one segment for every program that decodes once
 	e.toAPI(t, "/foo/secret#/bar", "/foo/secret%23/bar", "/foo/secret#", "/#/livez", "/admin#?x=/public")
 	e.noRoom(t, "/livez#/auth", "/auth#", "/auth%23", "/x#/livez")
 	e.letsIn(t)
@@ -66,6 +71,8 @@ func fragments(t *testing.T, e *edge) {
 // Traefik routed by the path as it was sent, and an encoded / \ NUL ; ? or # in it was decoded further behind: the
 // request reached a backend around the middleware that guarded it.
 func encodedSeparators(t *testing.T, e *edge) {
+	e.asks(t, "403 original_request", "GET", "api.example", "/public/..%2freports/", "/public%2f..%2freports", "/public/%2e%2e/reports/",
+		"/public/%5c..%5creports", "/public/%3b/x", "/public/%00", "/public/%23%2f", "/public/a%3fb%2fc")
 	for _, code := range []string{"%2f", "%2F", "%5c", "%5C", "%00", "%3b", "%3B", "%3f", "%3F", "%23", "%252f", ";", `\`} {
 		e.toAPI(t, "/public"+code+"admin", "/"+code+code+"admin")
 		e.noRoom(t, "/livez"+code+"..%2fauth", "/auth"+code, "/x"+code+"/../auth")
@@ -76,6 +83,8 @@ func encodedSeparators(t *testing.T, e *edge) {
 // Ory Oathkeeper matched the path as it was sent: /public/../admin/secrets fitted the rule that lets everybody in, and
 // what lay behind it resolved the dots.
 func dotSegments(t *testing.T, e *edge) {
+	e.asks(t, "403 original_request", "GET", "api.example", "/public/../reports/", "/public/./../reports/", "/public/..;/reports/", "/public/.%2e/reports/",
+		"/public/..", "/public/%252e%252e/reports/", `/public/..\reports/`)
 	e.toAPI(t, "/public/../admin/secrets", "/public/%2e%2e/admin", "/public/.%2E/admin", "/./admin", "/../../livez", "/public/..;/admin", "//admin", "/livez/../admin")
 	e.noRoom(t, "/livez/../auth", "/x/../livez", "/./livez", "//livez", "/livez/", "/livez/.", "/%6civez", "/Livez", "/..", "/readyz/%2e%2e/auth")
 	e.gate(t, "401 no_token", "GET /auth HTTP/1.1")
@@ -84,6 +93,7 @@ func dotSegments(t *testing.T, e *edge) {
 
 // Heimdall knew %2F and not %2f: the same path was judged by another rule when its hexadecimal digit was small.
 func encodedSlashes(t *testing.T, e *edge) {
+	e.asks(t, "403 original_request", "GET", "api.example", "/public%2freports", "/public%2Freports", "/foo%2fa%2Fbar", "//public/", "/public//reports/")
 	for _, slash := range []string{"%2f", "%2F"} {
 		e.toAPI(t, "/api"+slash+"admin", "/api/"+slash+"admin", "/api"+slash)
 		e.noRoom(t, "/"+slash+"auth", "/auth"+slash, "/x"+slash+"../auth")
@@ -120,6 +130,11 @@ func (e *edge) judgedAlike(t *testing.T, hosts ...string) {
 // Heimdall compared hosts letter for letter. API.example fitted no rule, and the default rule decided, which may have
 // let everybody in.
 func hostsInAnotherCase(t *testing.T, e *edge) {
+	e.asks(t, "401 no_token", "GET", "guarded.example", "/public/")
+	e.asks(t, "401 no_token", "GET", "GUARDED.Example", "/public/")
+	e.asks(t, "401 no_token", "GET", "Guarded.example.:8443", "/public/")
+	e.asks(t, "403 original_request", "GET", "[guarded.example]", "/public/")
+	e.asks(t, "200 OK", "GET", "api.example", "/public/")
 	e.judgedAlike(t, "api.example", "API.EXAMPLE", "Api.Example", "api.example.", "api.example:80", "127.0.0.1", "localhost")
 }
 
@@ -135,11 +150,15 @@ func manyHosts(t *testing.T, e *edge) {
 
 // Authelia missed the rule of a host whose request wrote a.B.example.com, and fell back to another one.
 func hostsOfMixedCase(t *testing.T, e *edge) {
+	e.asks(t, "401 no_token", "GET", "guarded.EXAMPLE", "/public/")
 	e.judgedAlike(t, "a.B.example.com", "A.b.example.com", "a.b.example.com", "a.b.EXAMPLE.com")
 }
 
 // Keycloak Gatekeeper denied by default what no rule names, but only for the methods that it knew: `get` was none of them.
 func methodsInLowerCase(t *testing.T, e *edge) {
+	e.asks(t, "401 no_token", "get", "api.example", "/public/")
+	e.asks(t, "401 no_token", "POST", "api.example", "/public/")
+	e.asks(t, "200 OK", "GET", "api.example", "/public/")
 	for _, method := range []string{"get", "Get", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "BREW", "g"} {
 		e.gate(t, verdictOf(method, "401 no_token"), method+" /auth HTTP/1.1")
 		e.proxy(t, verdictOf(method, "401 no_token"), method+" / HTTP/1.1")
@@ -159,6 +178,7 @@ func verdictOf(method, verdict string) string {
 // oauth2-proxy answered 200 to whatever came with the User-Agent of its health check, at any path: behind nginx's
 // auth_request that was a way in for everybody who could write a header.
 func healthChecks(t *testing.T, e *edge) {
+	e.asks(t, "401 no_token", "GET", "api.example", "/livez", "/readyz", "/ping", "/reports/livez")
 	for _, agent := range []string{"kube-probe/1.34", "GoogleHC/1.0", "ELB-HealthChecker/2.0", "oauth2-proxy-ping", "Envoy/HC", "claimd", "HAProxy", ""} {
 		e.both(t, "401 no_token", "User-Agent: "+agent)
 		e.both(t, passes, e.bearer, "User-Agent: "+agent)

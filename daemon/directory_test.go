@@ -228,7 +228,7 @@ func TestADeactivationOutlivesARestart(t *testing.T) {
 	ada := testDirectory().Users[0].ObjectID
 	changed, err := s.admin.Change(t.Context(), admin.ChangeRequest{Action: directory.Deactivate, ID: ada})
 	mustDo(t, err)
-	if !changed.Changed || changed.Before != "active" {
+	if !changed.Changed || changed.Before != directory.Active {
 		t.Errorf("got %+v", changed)
 	}
 	s.wantAnswer(token, "403 user_inactive")

@@ -21,6 +21,10 @@ func newDoorLog(to *zap.Logger) *log.Logger { return log.New(&doorLines{log: to}
 
 // Write implements io.Writer for one line.
 func (d *doorLines) Write(line []byte) (int, error) {
+	if strings.HasPrefix(string(line), "http: TLS handshake error") { // whoever looks whether a port is open makes one
+		d.log.Debug(strings.TrimSuffix(string(line), "\n"))
+		return len(line), nil
+	}
 	if suppressed, due := d.throttle.Due(time.Now()); due {
 		d.log.Warn(strings.TrimSuffix(string(line), "\n"), suppressed)
 	}

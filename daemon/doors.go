@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,6 +15,7 @@ import (
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/gateway"
+	"github.com/claimd/claimd/daemon/proxy"
 )
 
 // The doors' names, as status shows them.
@@ -39,6 +42,7 @@ type doors struct {
 	systemd   *Systemd
 	inherited *inherited
 	handed    map[string][]*door // of socket units, by the door's name; they are never closed before the daemon ends
+	tls       *tls.Config        // of the proxy's TCP addresses; nil: they have none
 
 	mu      sync.Mutex // guards open for list
 	open    []*door
@@ -52,6 +56,7 @@ type door struct {
 	socket  *socket
 	server  *http.Server
 	drained *drainage
+	tls     atomic.Pointer[tls.Config] // for connections from now on; nil: without TLS
 }
 
 func newDoors(log *zap.Logger, handlers map[string]http.Handler, pace pace, systemd *Systemd, given *inherited) *doors {
@@ -69,19 +74,22 @@ func newDoors(log *zap.Logger, handlers map[string]http.Handler, pace pace, syst
 
 func (d *doors) serve(door *door) {
 	door.drained = newDrainage()
-	door.server = gateway.NewServer(door.drained.handler(d.handlers[door.name]))
+	door.server = gateway.NewServer(door.drained.handler(door.leaving(d.handlers[door.name])))
 	door.server.ConnState = door.drained.note
-	if door.name != doorProxy {
+	door.server.ErrorLog = newDoorLog(d.log)
+	switch door.name {
+	case doorProxy:
+		door.drained.goAway = proxy.SpeakHTTP2(door.server)
+	default:
 		door.server.WriteTimeout = answerTime
 	}
-	door.server.ErrorLog = newDoorLog(d.log)
 	d.log.Info("listening", zap.String("door", door.name), zap.String("address", door.shown()))
 	d.warnOfOthers(door)
 	if door.address != "" {
 		d.systemd.store(storedSocket{door.name, door.address}.name(), door.socket.listening())
 	}
 	d.running.Go(func() {
-		err := door.server.Serve(acceptor{door.socket, door.drained.silence})
+		err := door.server.Serve(securing{acceptor{door.socket, door.drained.silence}, &door.tls})
 		close(door.drained.served)
 		if door.drained.closing.Load() {
 			return
@@ -134,7 +142,7 @@ func (d *doors) list() []admin.Listener {
 	defer d.mu.Unlock()
 	listeners := make([]admin.Listener, 0, len(d.open))
 	for _, door := range d.open {
-		listeners = append(listeners, admin.Listener{Door: door.name, Address: door.shown()})
+		listeners = append(listeners, admin.Listener{Door: door.name, Address: door.shown(), TLS: door.tls.Load() != nil})
 	}
 	return listeners
 }

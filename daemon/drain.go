@@ -12,11 +12,13 @@ import (
 //
 // http.Server.Shutdown is not enough for that: it drops a request that arrives on a connection which was accepted just
 // before. So it comes last here. First, while connections are still accepted, each answer asks its client to close the
-// connection; then nothing is accepted any more, idle connections are closed, and the others are waited for.
+// connection (HTTP/2: with GOAWAY, which net/http makes of Connection: close); then nothing is accepted any more, idle
+// connections are closed or told to go away, and the others are waited for.
 type drainage struct {
 	silence *silence
 	closing atomic.Bool
 	served  chan struct{} // closed when the last connection was accepted
+	goAway  func()        // has HTTP/2 connections end
 
 	mu    sync.Mutex // guards open
 	open  int        // connections, but for those that were taken over (WebSocket)
@@ -24,7 +26,7 @@ type drainage struct {
 }
 
 func newDrainage() *drainage {
-	return &drainage{silence: newSilence(maxUnasked, maxIdle), served: make(chan struct{}), empty: make(chan struct{}, 1)}
+	return &drainage{silence: newSilence(maxUnasked, maxIdle), served: make(chan struct{}), goAway: func() {}, empty: make(chan struct{}, 1)}
 }
 
 // handler has each answer say Connection: close once the door closes.
@@ -68,6 +70,9 @@ func (d *drainage) isEmpty() bool {
 	return d.open == 0
 }
 
+// askedAgain is how soon after the first time silent connections are closed again.
+const askedAgain = 100 * time.Millisecond
+
 // drain ends all connections of the server and reports whether each request was answered within the limit. Connections
 // that have not asked anything by then are closed after the time unasked.
 func (d *drainage) drain(server *http.Server, socket net.Listener, grace, unasked, limit time.Duration) bool {
@@ -82,11 +87,13 @@ func (d *drainage) drain(server *http.Server, socket net.Listener, grace, unaske
 	_ = socket.Close()
 	<-d.served
 	server.SetKeepAlivesEnabled(false)
+	d.goAway()
 	for !d.isEmpty() {
 		select {
 		case <-d.empty:
 		case <-silent.C:
 			d.silence.closeUnasked()
+			silent.Reset(askedAgain) // one may have been in the midst of its handshake, or had sent what nobody had read
 		case <-end.C:
 			_ = server.Close()
 			return false

@@ -48,7 +48,7 @@ func activeAtSignUp(t *testing.T, w *world) {
 	}
 	c.ask(t, w.ada(t, claims{"sub": "AbC-_9"})).want(t, "the first", letIn)
 	user, _ := c.record(t, adaObject)
-	if user.State != "active" || user.Known.User != "AbC-_9" || user.Key.Authority != contosoTenant || user.Client != deskApp ||
+	if user.State != directory.Active || user.Known.User != "AbC-_9" || user.Key.Authority != contosoTenant || user.Client != deskApp ||
 		len(user.Groups) != 1 || user.Groups[0] != (directory.Held{Name: "Analysts", Source: directory.FromClaim}) {
 		t.Errorf("on record: %+v", user)
 	}
@@ -65,7 +65,7 @@ func deactivatedUsers(t *testing.T, w *world) {
 	c.ask(t, boss).want(t, "before", letInBoss)
 	c.ask(t, boss).want(t, "kept", letInBoss)
 	changed := c.act(t, directory.Deactivate, "contoso", strings.ToUpper(adaObject))
-	if changed.Before != "active" || changed.After != "inactive" || changed.Key.ID != adaObject {
+	if changed.Before != directory.Active || changed.After != directory.Inactive || changed.Key.ID != adaObject {
 		t.Errorf("got %+v", changed)
 	}
 	c.ask(t, boss).want(t, "the same token, of an administrator", "403 user_inactive")
@@ -111,7 +111,7 @@ func byInvitation(t *testing.T, w *world) {
 	c := w.own(t, invite)
 	ada, other := w.ada(t, nil), w.mint(t, w.contoso, entratest.Request{User: "blocked"})
 	c.ask(t, ada).want(t, "nobody has invited her", "403 user_inactive")
-	if user, _ := c.record(t, adaObject); user.State != "waiting" || user.Refused != "user_inactive" {
+	if user, _ := c.record(t, adaObject); user.State != directory.Waiting || user.Refused != "user_inactive" {
 		t.Errorf("on record: %+v", user)
 	}
 	c.act(t, directory.Activate, "", adaObject)

@@ -33,7 +33,7 @@ var owners = map[string]struct {
 	"github.com/MicahParks/keyfunc/v3":    {[]string{"daemon/keys"}, "JWK to public key"},
 	"github.com/golang-jwt/jwt/v5":        {[]string{"daemon/keys", "daemon/token", "daemon/entratest"}, "signatures"},
 	"github.com/go-json-experiment/json":  {[]string{"daemon/keys", "daemon/token"}, "strict JSON: no duplicates, no bad UTF-8"},
-	"github.com/jackc/pgx/v5":             {[]string{"daemon/directory"}, "PostgreSQL"},
+	"github.com/jackc/pgx/v5":             {[]string{"daemon/directory", "daemon/postgrestest"}, "PostgreSQL"},
 	"modernc.org/sqlite":                  {[]string{"daemon/directory"}, "SQLite without C"},
 	"github.com/maypok86/otter/v2":        {[]string{"daemon/access", "daemon/directory"}, "verified identities, bounded in bytes; what was written last of a user"},
 	"github.com/fsnotify/fsnotify":        {[]string{"daemon"}, "the reload loop's alarm clock"},
@@ -93,6 +93,10 @@ func checkImport(t *testing.T, name, imported string) {
 			}
 		case name == "daemon/vectors":
 			t.Errorf("%s imports %s: it finds test data and knows nothing of claimd", name, inner)
+		case name == "daemon/postgrestest":
+			t.Errorf("%s imports %s: it starts a database and knows nothing of claimd", name, inner)
+		case inner == "daemon/postgrestest":
+			t.Errorf("%s imports %s: only tests start a database", name, inner)
 		case inner == "daemon/vectors":
 			t.Errorf("%s imports %s: only tests read test data", name, inner)
 		case inner == "daemon/entratest":
@@ -142,8 +146,10 @@ func TestShippedProgramsHoldNothingOfTheTests(t *testing.T) {
 		if p.ImportPath != module+"/cmd/fakeentra" && slices.Contains(p.Deps, module+"/daemon/entratest") {
 			t.Errorf("%s depends on daemon/entratest", p.ImportPath)
 		}
-		if slices.Contains(p.Deps, module+"/daemon/vectors") {
-			t.Errorf("%s depends on daemon/vectors", p.ImportPath)
+		for _, room := range []string{"daemon/vectors", "daemon/postgrestest"} {
+			if slices.Contains(p.Deps, module+"/"+room) {
+				t.Errorf("%s depends on %s", p.ImportPath, room)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/config"
@@ -85,6 +86,9 @@ func (l *Loaded) compile() config.Faults {
 		faults = append(faults, l.locate(mapping.Fault{
 			Path: mapping.Path{"server", "socket_group"}, Problem: err.Error(), Hint: `name a group of this host, or "" for the daemon's own`,
 		}))
+	}
+	if notice, ok := l.checkValidity(time.Now()); !ok {
+		faults = append(faults, notice)
 	}
 	if url := l.Config.Directory.URL; url != "" {
 		if fault, ok := l.checkDatabase(url); !ok {

@@ -80,7 +80,7 @@ func (p *people) user(ctx context.Context, provider, id string) (admin.UserDetai
 	}
 	for _, change := range changes {
 		detail.History = append(detail.History, admin.Change{
-			Action: change.Action, Before: change.Before.String(), After: change.After.String(),
+			Action: change.Action, Before: change.Before, After: change.After,
 			By: change.By, Host: change.Host, At: change.At,
 		})
 	}
@@ -102,13 +102,13 @@ func (p *people) change(ctx context.Context, request admin.ChangeRequest, by str
 	}
 	change, changed, err := p.directory.Change(ctx, key, request.Action, provider, by)
 	if err != nil {
-		return admin.Changed{}, unsure(inWords(err))
+		return admin.Changed{}, unsure(inWords(withCommand(err, provider, key)))
 	}
 	shown := newDeclared(cfg).show(user)
 	return admin.Changed{
 		Changed: changed, Action: request.Action, Provider: provider, Key: key,
 		User: user.User, Name: strings.TrimSpace(user.First + " " + user.Last),
-		Before: change.Before.String(), After: change.After.String(),
+		Before: change.Before, After: change.After,
 		Blocked: shown.Blocked, Invite: cfg.Mapping.Invite, Shared: p.directory.Status().Store == "postgresql",
 	}, nil
 }
@@ -174,6 +174,16 @@ func (p *people) judge(ctx context.Context, give func(admin.Judged) error) error
 	}))
 }
 
+// withCommand writes the command in front of the hint of a refusal that names a way out.
+func withCommand(err error, provider string, key directory.Key) error {
+	refusal, ok := errors.AsType[*directory.Unwanted](err)
+	if !ok || refusal.Way == "" {
+		return err
+	}
+	hint := admin.Command(string(refusal.Way), provider, key) + " " + refusal.Hint
+	return &directory.Refusal{Problem: refusal.Problem, Hint: hint}
+}
+
 // inWords puts what the directory answers into what the admin socket answers. Any other error stays as it is.
 func inWords(err error) error {
 	if refusal, ok := errors.AsType[*directory.Refusal](err); ok {
@@ -231,7 +241,7 @@ func newDeclared(cfg *config.Config) *declared {
 
 // show adds to a user of the directory what the configuration says of him.
 func (d *declared) show(user directory.User) admin.User {
-	shown := admin.User{Known: user, State: user.State.String(), Gone: providerOf(d.config, user.Key.Authority) == ""}
+	shown := admin.User{Known: user, Gone: providerOf(d.config, user.Key.Authority) == ""}
 	if account := d.accounts[user.Key]; account != nil && user.App {
 		shown.Account = account.Name
 	}

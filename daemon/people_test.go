@@ -187,12 +187,12 @@ func TestAChangeIsOnRecordAndInTheLogOnce(t *testing.T) {
 		want   admin.Changed
 		line   string // "action before after"
 	}{
-		{directory.Deactivate, strings.ToUpper(adaID), admin.Changed{Changed: true, Key: ada, User: "n:" + adaID, Name: "Ada", Before: "active", After: "inactive"}, "deactivate active inactive"},
-		{directory.Deactivate, adaID, admin.Changed{Key: ada, User: "n:" + adaID, Name: "Ada", Before: "inactive", After: "inactive"}, ""},
-		{directory.Activate, "n:" + adaID, admin.Changed{Changed: true, Key: ada, User: "n:" + adaID, Name: "Ada", Before: "inactive", After: "active"}, "activate inactive active"},
-		{directory.Forget, adaID, admin.Changed{Changed: true, Key: ada, User: "n:" + adaID, Name: "Ada", Before: "active", After: "unknown"}, "forget active unknown"},
-		{directory.Invite, bobID, admin.Changed{Changed: true, Key: bob, Before: "unknown", After: "active", Blocked: true}, "invite unknown active"},
-		{directory.Deactivate, bobID, admin.Changed{Changed: true, Key: bob, Before: "active", After: "inactive", Blocked: true}, "deactivate active inactive"},
+		{directory.Deactivate, strings.ToUpper(adaID), admin.Changed{Changed: true, Key: ada, User: "n:" + adaID, Name: "Ada", Before: directory.Active, After: directory.Inactive}, "deactivate active inactive"},
+		{directory.Deactivate, adaID, admin.Changed{Key: ada, User: "n:" + adaID, Name: "Ada", Before: directory.Inactive, After: directory.Inactive}, ""},
+		{directory.Activate, "n:" + adaID, admin.Changed{Changed: true, Key: ada, User: "n:" + adaID, Name: "Ada", Before: directory.Inactive, After: directory.Active}, "activate inactive active"},
+		{directory.Forget, adaID, admin.Changed{Changed: true, Key: ada, User: "n:" + adaID, Name: "Ada", Before: directory.Active, After: directory.Unknown}, "forget active unknown"},
+		{directory.Invite, bobID, admin.Changed{Changed: true, Key: bob, Before: directory.Unknown, After: directory.Active, Blocked: true}, "invite unknown active"},
+		{directory.Deactivate, bobID, admin.Changed{Changed: true, Key: bob, Before: directory.Active, After: directory.Inactive, Blocked: true}, "deactivate active inactive"},
 	}
 	for _, step := range steps {
 		lines.TakeAll()
@@ -205,7 +205,7 @@ func TestAChangeIsOnRecordAndInTheLogOnce(t *testing.T) {
 		for _, line := range lines.All() {
 			if fields := line.ContextMap(); fields["by"] != nil {
 				told = append(told, strings.Join([]string{fields["action"].(string), fields["before"].(string), fields["after"].(string)}, " "))
-				if fields["by"] != who || fields["authority"] != northTenant || fields["id"] != step.want.Key.ID {
+				if fields["by"] != who || fields["provider"] != "north" || fields["authority"] != northTenant || fields["id"] != step.want.Key.ID {
 					t.Errorf("%s: the line tells %v", step.action, fields)
 				}
 			}
@@ -216,7 +216,7 @@ func TestAChangeIsOnRecordAndInTheLogOnce(t *testing.T) {
 	}
 	lines.TakeAll()
 	_, err := change(directory.Forget, bobID)
-	wantRefusal(t, "forget", err, "he is inactive: forgotten, he could come in again\n  hint: claimctl users activate ID first, if that is what you want")
+	wantRefusal(t, "forget", err, "he is inactive: forgotten, he could come in again\n  hint: claimctl users activate north "+bobID+" first, if that is what you want")
 	_, err = change(directory.Activate, adaID)
 	wantRefusal(t, "activate somebody forgotten", err, `the directory knows nobody of the id "`+adaID+"\"\n  hint: claimctl users list shows who has come, with their ids")
 	if lines.Len() > 0 {
@@ -224,7 +224,7 @@ func TestAChangeIsOnRecordAndInTheLogOnce(t *testing.T) {
 	}
 
 	forgotten, err := p.user(t.Context(), "", adaID)
-	if err != nil || forgotten.State != "unknown" || forgotten.Provider != "north" || len(forgotten.History) != 3 {
+	if err != nil || forgotten.State != directory.Unknown || forgotten.Provider != "north" || len(forgotten.History) != 3 {
 		t.Errorf("somebody forgotten: got %+v, %v", forgotten, err)
 	}
 	_, err = p.user(t.Context(), "", nobodyID)
@@ -237,7 +237,7 @@ func TestAChangeIsOnRecordAndInTheLogOnce(t *testing.T) {
 	}
 	var history []string
 	for _, c := range detail.History {
-		history = append(history, string(c.Action)+" "+c.Before+" "+c.After+" "+c.By+" "+c.Host)
+		history = append(history, string(c.Action)+" "+c.Before.String()+" "+c.After.String()+" "+c.By+" "+c.Host)
 	}
 	want := []string{"forget active unknown " + who + " api1", "activate inactive active " + who + " api1", "deactivate active inactive " + who + " api1"}
 	if !slices.Equal(history, want) {
@@ -279,7 +279,7 @@ active = false
 			t.Fatal(err)
 		}
 		for _, user := range page.Users {
-			words := []string{user.State, user.Account}
+			words := []string{user.State.String(), user.Account}
 			if user.Blocked {
 				words = append(words, "blocked")
 			}

@@ -24,8 +24,7 @@ func readme(t *testing.T) string {
 
 // later are reasons of parts that this version does not have yet.
 var later = map[reason.Reason]bool{
-	reason.Revoked: true, reason.OriginalRequest: true, reason.Route: true, reason.StepUp: true,
-	reason.GraphUnavailable: true, reason.ProviderUnavailable: true,
+	reason.Revoked: true, reason.GraphUnavailable: true, reason.ProviderUnavailable: true,
 }
 
 // TestReadmeTellsEveryReason: the table in the README is the table that the program answers by.
@@ -44,8 +43,8 @@ func TestReadmeTellsEveryReason(t *testing.T) {
 // TestReadmeConfigurationsLoad: what is there to be pasted is taken, the parts on their own as well as together.
 func TestReadmeConfigurationsLoad(t *testing.T) {
 	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(readme(t), -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of TOML, want the smallest configuration and [proxy]", len(blocks))
+	if len(blocks) != 3 {
+		t.Fatalf("%d blocks of TOML, want the smallest configuration, routes and [proxy]", len(blocks))
 	}
 	folder := t.TempDir()
 	if err := os.Chmod(folder, 0o700); err != nil { // whatever the umask

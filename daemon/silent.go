@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -14,13 +15,15 @@ import (
 // How many connections of one door may say nothing. Each takes some 28 KiB of resident memory until the door's time
 // limits end it: 10,000 of them would take 289 MiB. Those that work on a request are not counted.
 const (
-	maxUnasked = 512 // that have not sent one whole request header yet (5 s at most)
+	// maxUnasked have not sent one whole request header yet: 5 s at most, with TLS 5 s more for the handshake, and over
+	// HTTP/2 60 s after it.
+	maxUnasked = 512
 	maxIdle    = 512 // between two requests (60 s at most)
 )
 
 const (
-	maxBehind = 100 * time.Millisecond // the next connection waits at most, until those before it have been read
-	maxRead   = 20 * time.Millisecond  // from accepting a connection, and from its first bytes, until what was sent is judged
+	maxBehind = 2 * time.Second       // the next connection waits at most, until those before it have been read
+	maxRead   = 20 * time.Millisecond // from accepting a connection, and from its first bytes, until what was sent is judged
 )
 
 // silence keeps the connections of one door that say nothing, and closes the one that is silent for longest when there is
@@ -45,6 +48,7 @@ type connection struct {
 	place
 	accepted time.Time
 	heard    atomic.Pointer[time.Time] // when the first bytes were read; nil: none yet
+	idled    bool                      // was told to be idle once; note's alone
 }
 
 // Read implements net.Conn.
@@ -80,6 +84,13 @@ func (c *connection) unread() bool {
 	waiting := 0
 	_ = raw.Control(func(fd uintptr) { waiting, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }) // what is closed holds none
 	return waiting > 0
+}
+
+// heardWithin reports whether the first bytes of the connection were read no longer ago than that: their request may not be
+// judged yet.
+func (c *connection) heardWithin(span time.Duration) bool {
+	heard := c.heard.Load()
+	return heard != nil && time.Since(*heard) < span
 }
 
 // place is one in a ring. It belongs to its connection, so that a request costs no memory and no search.
@@ -122,12 +133,23 @@ func newSilence(unasked, idle int) *silence {
 	return s
 }
 
-// note is an http.Server's ConnState for the connections of an acceptor. net/http calls a connection active once it has
-// read a whole header.
+// note is an http.Server's ConnState for the connections of an acceptor, and for TLS on top of them. net/http calls a
+// connection active once it has read a whole header: one whose TLS handshake lasts has said nothing until then. An HTTP/2
+// connection it calls idle after the client's preface too, which asks nothing.
 func (s *silence) note(accepted net.Conn, state http.ConnState) {
+	secured, isTLS := accepted.(*tls.Conn)
+	if isTLS {
+		accepted = secured.NetConn()
+	}
 	conn, ok := accepted.(*connection)
 	if !ok {
 		return
+	}
+	if state == http.StateIdle && !conn.idled {
+		conn.idled = true
+		if isTLS && secured.ConnectionState().NegotiatedProtocol == "h2" {
+			state = http.StateNew
+		}
 	}
 	if excess := s.move(&conn.place, state); excess != nil {
 		_ = excess.Close() // its goroutine sees that and tells StateClosed
@@ -143,12 +165,11 @@ func (s *silence) behind() bool {
 		return false
 	}
 	first := s.unasked.ends.after.conn
-	heard := first.heard.Load()
-	return time.Since(first.accepted) < maxRead || first.unread() || heard != nil && time.Since(*heard) < maxRead
+	return time.Since(first.accepted) < maxRead || first.unread() || first.heardWithin(maxRead)
 }
 
 // closeUnasked closes all connections that have not sent a whole request header, as far as claimd has read what they
-// sent.
+// sent, and had time to judge it.
 func (s *silence) closeUnasked() {
 	s.mu.Lock()
 	var all []*connection
@@ -157,7 +178,7 @@ func (s *silence) closeUnasked() {
 	}
 	s.mu.Unlock()
 	for _, conn := range all {
-		if !conn.unread() {
+		if !conn.unread() && !conn.heardWithin(askedAgain) {
 			_ = conn.Close()
 		}
 	}

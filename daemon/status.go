@@ -86,8 +86,8 @@ func openFiles() int {
 	return len(entries) - 1
 }
 
-func (d *daemon) explain(ctx context.Context, token string) access.Explanation {
-	return d.gate.Snapshot().Explain(ctx, token, time.Now())
+func (d *daemon) explain(ctx context.Context, token string, original *access.Original) access.Explanation {
+	return d.gate.Snapshot().ExplainFor(ctx, token, original, time.Now())
 }
 
 // keys gives the state of the serving configuration's keys, in byte order of the providers' names.

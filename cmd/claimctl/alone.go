@@ -17,7 +17,7 @@ import (
 
 // explainAlone judges the token without a daemon: by the files, with keys that it fetches and keeps nowhere. The error
 // tells why the token could not be judged.
-func (t *tool) explainAlone(ctx context.Context, token string) (access.Explanation, error) {
+func (t *tool) explainAlone(ctx context.Context, token string, original *access.Original) (access.Explanation, error) {
 	options, err := t.reading()
 	if err != nil {
 		return access.Explanation{}, err
@@ -37,7 +37,7 @@ func (t *tool) explainAlone(ctx context.Context, token string) (access.Explanati
 	if err := ctx.Err(); err != nil {
 		return access.Explanation{}, err
 	}
-	e := loaded.Snapshot(providers, 0).Explain(ctx, token, t.now)
+	e := loaded.Snapshot(providers, 0).ExplainFor(ctx, token, original, t.now)
 	if e.Reason == reason.KeysUnavailable && len(problems) > 0 {
 		return e, &failure{code: exitUnknown, text: "could not find out: " + strings.Join(problems, "\n"),
 			hint: "does this host reach the provider? proxy and ca_file stand under [outbound]"}

@@ -94,14 +94,14 @@ func TestANaughtyStringIsOneRowOfUsers(t *testing.T) {
 		user.First, user.Last, user.Email, user.Known.User, user.Provider, user.Client, user.Scopes = value, value, value, value, value, value, value
 		user.Groups, user.Roles, user.UnmatchedGroups = heldBy(value, value), heldBy(value), []string{value}
 		user.Account, user.Refused, user.ChangedBy = value, value, value
-		change := admin.Change{Action: directory.Action(value), Before: value, After: value, By: value, Host: value, At: noon()}
+		change := admin.Change{Action: directory.Action(value), Before: directory.Active, After: directory.Inactive, By: value, Host: value, At: noon()}
 		table := newUserTable([]admin.User{user}, 0)
 		wantPrintable(t, value, "the list", 1, table.rows([]admin.User{user}, noon()))
 		detail := admin.UserDetail{User: user, Paste: admin.Paste{Groups: []string{access.TOMLKey(value)}, Roles: []string{value}}, History: []admin.Change{change, change}}
 		wantPrintable(t, value, "one user", -1, userText(detail, noon()))
 		changed := admin.Changed{Changed: true, Action: directory.Deactivate, Provider: value, Key: directory.Key{ID: value}, User: "x", Name: value}
 		wantPrintable(t, value, "a change", 1, changedText(changed))
-		changed.Changed, changed.After = false, value
+		changed.Changed, changed.After = false, directory.Inactive
 		wantPrintable(t, value, "no change", 1, changedText(changed))
 		locals := []admin.Local{
 			{Name: value, Declared: true, Label: value, Providers: []string{value, value}}, {Name: value, Users: 1},

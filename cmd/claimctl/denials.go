@@ -119,6 +119,9 @@ func denialRows(d access.Denial, now time.Time) string {
 	if d.Header != "" {
 		p.line("    header %s", safe(d.Header))
 	}
+	if d.Request != "" {
+		p.line("    %s", requestWords(d))
+	}
 	if len(d.Unmatched) > 0 {
 		p.line("    nothing local for %s", firstOf(d.Unmatched, 5))
 	}
@@ -137,6 +140,7 @@ func denialText(d access.Denial, now time.Time) string {
 	}
 	for _, field := range [][2]string{
 		{"provider", d.Provider}, {"user", d.User}, {"app", d.Client}, {"key id", d.KeyID}, {"header", d.Header},
+		{"request", d.Request}, {"route", d.Route},
 	} {
 		if field[1] != "" {
 			p.row(field[0], "%s", visible(field[1]))
@@ -162,6 +166,14 @@ func reasonName(d access.Denial) string {
 		return name
 	}
 	return "(unknown reason)"
+}
+
+// requestWords tells the original request, and the route that decided about it where one did.
+func requestWords(d access.Denial) string {
+	if d.Route == "" {
+		return visible(d.Request)
+	}
+	return visible(d.Request) + "  route " + visible(d.Route)
 }
 
 func orDash(value string) string {

@@ -20,7 +20,8 @@ const explainUsage = `claimctl explain tells why a token is let in or refused: e
 every claim value with what it matched or nearly matched, who the API would see, and what to change
 where.
 
-Usage: claimctl explain [FILE|-] [--local] [--user NAME] [--config FILE] [--socket PATH] [--json]
+Usage: claimctl explain [FILE|-] [--route REQUEST] [--local] [--user NAME] [--config FILE]
+                        [--socket PATH] [--json]
 
 The token is read from FILE, or from standard input; "Bearer " before it and a line break after it
 are taken off. It is never printed, and never taken as an argument: those show in the process list.
@@ -28,6 +29,9 @@ are taken off. It is never printed, and never taken as an argument: those show i
 The running claimd judges, with the configuration and keys it serves with. Where none answers,
 claimctl judges by the files, and fetches the keys from the providers itself.
 
+  --route REQUEST
+                 ask the [[route]] too, for a request such as "GET /api/x" or
+                 "GET api.contoso.example/api/x"; without a host, none that names one decides
   --local        judge by the files, even where claimd runs
   --user NAME    judge the files' owners and permissions as if this user ran claimd (claimctl check)
   --config FILE  the main configuration file (default /etc/claimd/claimd.toml)
@@ -45,6 +49,7 @@ type explained struct {
 
 func (t *tool) explainCommand() *cobra.Command {
 	var local bool
+	var route string
 	cmd := &cobra.Command{
 		Use: "explain", Short: "why a token is let in or refused", Long: explainUsage,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -57,11 +62,16 @@ func (t *tool) explainCommand() *cobra.Command {
 			return takes(1, "one file, or - or nothing for standard input")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("route") {
+				if _, err := access.ParseOriginal(route); err != nil {
+					return misused("explain", "--route: %v", err)
+				}
+			}
 			token, err := t.readToken(strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
-			answer, err := t.explain(cmd.Context(), token, local)
+			answer, err := t.explainFor(cmd.Context(), token, route, local)
 			if err != nil {
 				return err
 			}
@@ -69,6 +79,7 @@ func (t *tool) explainCommand() *cobra.Command {
 		},
 	}
 	t.userFlag(cmd)
+	cmd.Flags().StringVar(&route, "route", "", "ask the [[route]] too, for this request")
 	cmd.Flags().BoolVar(&local, "local", false, "judge by the files, even where claimd runs")
 	return cmd
 }
@@ -127,10 +138,15 @@ func bare(text string) string {
 
 // explain has the daemon judge the token, or judges it here.
 func (t *tool) explain(ctx context.Context, token string, local bool) (explained, error) {
+	return t.explainFor(ctx, token, "", local)
+}
+
+// explainFor is explain for a request, about which the routes are asked too; "" leaves them out.
+func (t *tool) explainFor(ctx context.Context, token, route string, local bool) (explained, error) {
 	why := "as --local asks"
 	if !local {
 		socket := t.socket()
-		e, err := admin.NewClient(socket).Explain(ctx, token)
+		e, err := admin.NewClient(socket).ExplainFor(ctx, token, route)
 		if err == nil {
 			return explained{fmt.Sprintf("the running claimd judged, by generation %d", e.Generation), e}, nil
 		}
@@ -139,7 +155,14 @@ func (t *tool) explain(ctx context.Context, token string, local bool) (explained
 		}
 		why = "as no claimd answers on " + socket
 	}
-	e, err := t.explainAlone(ctx, token)
+	var original *access.Original
+	if route != "" {
+		var err error
+		if original, err = access.ParseOriginal(route); err != nil {
+			return explained{}, err
+		}
+	}
+	e, err := t.explainAlone(ctx, token, original)
 	return explained{fmt.Sprintf("claimctl judged by %s, %s", t.configPath, why), e}, err
 }
 

@@ -27,8 +27,8 @@ func heldBy(names ...string) []directory.Held {
 
 // ada has been here a minute ago, and a group of hers names nothing local.
 func ada() admin.User {
-	return admin.User{State: "active", Known: directory.User{
-		Key: directory.Key{Authority: contosoTenant, ID: adaObject}, Provider: "contoso", User: adaObject,
+	return admin.User{Known: directory.User{
+		State: directory.Active, Key: directory.Key{Authority: contosoTenant, ID: adaObject}, Provider: "contoso", User: adaObject,
 		Email: "ada@contoso.example", First: "Ada", Last: "Reader", Client: clientID, Scopes: "platform.read-write",
 		FirstSeen: before(50 * time.Hour), LastSeen: before(time.Minute),
 		Groups: heldBy("Analysts"), Roles: heldBy("analyst"), UnmatchedGroups: []string{"Visitors"},
@@ -43,9 +43,9 @@ func everybody() []admin.User {
 	grace.LastSeen = before(3 * time.Hour)
 	eve := ada()
 	eve.Key.ID, eve.Known.User, eve.First, eve.Last, eve.Guest = "b9526ec1-d730-4f8e-9a04-41e7c8b63d5f", "b9526ec1-d730-4f8e-9a04-41e7c8b63d5f", "", "", true
-	eve.State, eve.Groups, eve.Refused, eve.LastSeen = "active", nil, "no_group", before(5*24*time.Hour)
-	shut := admin.User{State: "inactive", Known: directory.User{
-		Key: directory.Key{Authority: contosoTenant, ID: "0c9a7f3e-5b21-4d86-9e0f-a3c47b18d625"}, Provider: "contoso",
+	eve.State, eve.Groups, eve.Refused, eve.LastSeen = directory.Active, nil, "no_group", before(5*24*time.Hour)
+	shut := admin.User{Known: directory.User{
+		State: directory.Inactive, Key: directory.Key{Authority: contosoTenant, ID: "0c9a7f3e-5b21-4d86-9e0f-a3c47b18d625"}, Provider: "contoso",
 		ChangedBy: "uid 0 (root)", ChangedAt: before(time.Hour),
 	}}
 	blocked := ada()
@@ -94,16 +94,16 @@ uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu  jumpcloud  nightly export  app   
 
 func TestAUserIsShownWithAllThatIsKnown(t *testing.T) {
 	waiting, gone, app := ada(), ada(), ada()
-	waiting.State, waiting.Refused, waiting.Groups = "waiting", "user_inactive", nil
+	waiting.State, waiting.Refused, waiting.Groups = directory.Waiting, "user_inactive", nil
 	waiting.Known.User = "c:" + adaObject
 	gone.Gone, gone.ChangedBy, gone.ChangedAt = true, "uid 990 (claimd)", before(time.Minute)
 	gone.Groups = []directory.Held{{Name: "a", Source: directory.FromGraph}, {Name: "bb ", Source: directory.FromDefault}, {Name: "c", Source: directory.FromLocal}, {Name: "d", Source: "of tomorrow"}}
-	app.App, app.Account, app.Blocked, app.State, app.Refused = true, "nightly export", true, "inactive", "of_tomorrow"
+	app.App, app.Account, app.Blocked, app.State, app.Refused = true, "nightly export", true, directory.Inactive, "of_tomorrow"
 	later := ada()
-	later.Refused, later.State = "of_tomorrow", "active"
+	later.Refused, later.State = "of_tomorrow", directory.Active
 	history := []admin.Change{
-		{Action: directory.Activate, Before: "inactive", After: "active", By: "uid 0 (root)", Host: "api1", At: before(time.Hour)},
-		{Action: directory.Deactivate, Before: "unknown", After: "inactive", By: "uid 990 (claimd)", At: before(25 * time.Hour)},
+		{Action: directory.Activate, Before: directory.Inactive, After: directory.Active, By: "uid 0 (root)", Host: "api1", At: before(time.Hour)},
+		{Action: directory.Deactivate, Before: directory.Unknown, After: directory.Inactive, By: "uid 990 (claimd)", At: before(25 * time.Hour)},
 	}
 	tests := map[string]struct {
 		detail admin.UserDetail
@@ -230,7 +230,7 @@ func TestAChangeIsToldInASentence(t *testing.T) {
 		c.Key.ID, c.Provider = adaObject, "contoso"
 		return c
 	}
-	seen := admin.Changed{Changed: true, User: adaObject, Name: "Ada Reader", After: "active"}
+	seen := admin.Changed{Changed: true, User: adaObject, Name: "Ada Reader", After: directory.Active}
 	with := func(action directory.Action, change func(*admin.Changed)) admin.Changed {
 		c := changed(seen)
 		c.Action = action
@@ -245,7 +245,7 @@ func TestAChangeIsToldInASentence(t *testing.T) {
 `},
 		{with(directory.Deactivate, func(c *admin.Changed) { c.Shared = true }), `d07e53a8-29f4-4b1c-a5d6-6c81e90f7b42 (Ada Reader) is inactive: refused from the next request on, on every host within 1 s, whatever the token says
 `},
-		{with(directory.Deactivate, func(c *admin.Changed) { c.Changed, c.After, c.User, c.Name = false, "inactive", "", "" }), `d07e53a8-29f4-4b1c-a5d6-6c81e90f7b42 is inactive already: nothing changed
+		{with(directory.Deactivate, func(c *admin.Changed) { c.Changed, c.After, c.User, c.Name = false, directory.Inactive, "", "" }), `d07e53a8-29f4-4b1c-a5d6-6c81e90f7b42 is inactive already: nothing changed
 nobody of this id has come from contoso yet
 `},
 		{with(directory.Activate, func(c *admin.Changed) { c.Shared = true }), `d07e53a8-29f4-4b1c-a5d6-6c81e90f7b42 (Ada Reader) is active: let in from the next request on, on every host within 1 s, as far as the token allows

@@ -41,7 +41,7 @@ func TestClaimctlAndTheDaemonGiveTheSameVerdict(t *testing.T) {
 func (s *site) wantSameVerdict(t *testing.T, token string, want reason.Reason) {
 	t.Helper()
 	tool := &tool{configPath: s.config, socketPath: s.folder + "/admin.sock", stderr: new(bytes.Buffer), now: time.Now()}
-	alone, err := tool.explainAlone(t.Context(), token)
+	alone, err := tool.explainAlone(t.Context(), token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

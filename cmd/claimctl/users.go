@@ -126,7 +126,7 @@ func changedSentence(c admin.Changed) string {
 		if c.Action == directory.Forget {
 			return "is not in the directory: nothing changed"
 		}
-		return "is " + safe(c.After) + " already: nothing changed"
+		return "is " + safe(c.After.String()) + " already: nothing changed"
 	}
 	hosts := ""
 	if c.Shared {
@@ -179,7 +179,7 @@ func userState(user admin.User) string {
 	if user.Blocked {
 		return "blocked"
 	}
-	return safe(user.State)
+	return safe(user.State.String())
 }
 
 // heldNames gives the names of groups or roles.

@@ -42,7 +42,7 @@ func userText(d admin.UserDetail, now time.Time) string {
 		provider = strings.TrimSpace(provider + " (no provider of the configuration has the authority " + safe(d.Key.Authority) + ": nobody of it is let in)")
 	}
 	p.row("provider", "%s", provider)
-	if d.State == directory.Unknown.String() {
+	if d.State == directory.Unknown {
 		p.row("state", "forgotten: nothing is known of him but what administrators did")
 		historyRows(p, d.History, now)
 		return p.String()
@@ -84,16 +84,16 @@ func stateRows(p *page, user admin.User, now time.Time) {
 	}
 	command := func(verb string) string { return safe(admin.Command(verb, providerFor(user), user.Key)) }
 	switch user.State {
-	case "active":
+	case directory.Active:
 		p.row("state", "active%s", since)
-	case "inactive":
+	case directory.Inactive:
 		p.row("state", "INACTIVE%s", since)
 		p.row("", "to let him in again: %s", command("activate"))
-	case "waiting":
+	case directory.Waiting:
 		p.row("state", "WAITING for an invitation%s", since)
 		p.row("", "to let him in: %s", command("invite"))
 	default:
-		p.row("state", "%s%s", safe(user.State), since)
+		p.row("state", "%s%s", safe(user.State.String()), since)
 	}
 	if user.Blocked && user.App {
 		p.row("", "BLOCKED by the configuration: active = false at his [[service_account]]")
@@ -110,7 +110,7 @@ func seenRows(p *page, d admin.UserDetail, now time.Time) {
 	if d.Scopes != "" {
 		p.row("scopes", "%s", safe(d.Scopes))
 	}
-	if d.Refused != "" && d.State == "active" && !d.Blocked {
+	if d.Refused != "" && d.State == directory.Active && !d.Blocked {
 		refusedRow(p, d.Refused)
 	}
 	heldRows(p, "groups", d.Groups)
@@ -185,7 +185,7 @@ func historyRows(p *page, history []admin.Change, now time.Time) {
 		if c.Host != "" {
 			who += " at " + safe(c.Host)
 		}
-		rows[i] = []string{clock(c.At, now), safe(string(c.Action)), fmt.Sprintf("%s -> %s", safe(c.Before), safe(c.After)), who}
+		rows[i] = []string{clock(c.At, now), safe(string(c.Action)), fmt.Sprintf("%s -> %s", safe(c.Before.String()), safe(c.After.String())), who}
 	}
 	if len(rows) > 0 {
 		p.rows("history", rows)

@@ -72,7 +72,7 @@ func (t *userTable) rows(users []admin.User, now time.Time) string {
 		if user.LastSeen.IsZero() {
 			groups = "-"
 		}
-		if user.Refused != "" && user.State == "active" && !user.Blocked {
+		if user.Refused != "" && user.State.String() == "active" && !user.Blocked {
 			groups += "; refused: " + safe(user.Refused)
 		}
 		b.WriteString(t.row(shownID(user), safe(user.Provider), name, kindOf(user), userState(user), lately(user.LastSeen, now), groups))

@@ -110,7 +110,7 @@ func (j *judgement) denial(id, spoofed string) Denial {
 		d.Request = Clean(j.original.words())
 	}
 	if j.route != nil {
-		d.Route = j.route.rule.Match
+		d.Route = Clean(j.route.rule.Match)
 	}
 	if j.reason == reason.NoGroup {
 		d.Unmatched = j.unmatchedValues()

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/entratest"
 	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/reason"
 	"github.com/claimd/claimd/mapping"
 )
 
@@ -43,41 +45,82 @@ func BenchmarkAKeptIdentityAndTheDirectory(b *testing.B) {
 	}
 }
 
-// BenchmarkAVerifiedTokenAndTheDirectory asks with tokens of 200 groups of which nothing is kept.
+// BenchmarkAVerifiedTokenAndTheDirectory asks with tokens of a user whose claims stay as they are; nothing of them is kept.
 func BenchmarkAVerifiedTokenAndTheDirectory(b *testing.B) {
+	for _, groups := range []int{5, 200} {
+		snapshot, raw, opened := benchGroups(b, groups)
+		for _, c := range []struct {
+			name      string
+			directory *directory.Directory
+		}{{"without", nil}, {"with", opened}, {"without again", nil}, {"with again", opened}} {
+			b.Run(fmt.Sprintf("%d groups/%s", groups, c.name), func(b *testing.B) {
+				benchDecide(b, NewGate(snapshot(), Options{Directory: c.directory, Kept: 1}), raw)
+			})
+		}
+	}
+}
+
+// BenchmarkASighting makes the mark of a token, the sighting, and gives a new one to the directory.
+func BenchmarkASighting(b *testing.B) {
+	for _, groups := range []int{5, 200} {
+		snapshot, raw, opened := benchGroups(b, groups)
+		gate := NewGate(snapshot(), Options{Directory: opened})
+		j := judgement{snapshot: gate.Snapshot(), now: time.Now()}
+		if j.judge(b.Context(), raw); j.reason != reason.None {
+			b.Fatal(j.reason)
+		}
+		var number uint64
+		for _, c := range []struct {
+			name string
+			do   func()
+		}{
+			{"mark", func() { j.mark() }},
+			{"sighting", func() { j.sighting() }},
+			{"told", func() {
+				number++
+				s := j.sighting()
+				s.Mark = number
+				opened.Seen(s)
+			}},
+		} {
+			b.Run(fmt.Sprintf("%d groups/%s", groups, c.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					c.do()
+				}
+			})
+		}
+	}
+}
+
+// benchGroups gives a token of a user in so many groups, half of which are local ones, with what judges it.
+func benchGroups(b *testing.B, count int) (snapshot func() *Snapshot, raw string, opened *directory.Directory) {
+	b.Helper()
 	tenant, err := entratest.Start(entratest.Sample())
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer tenant.Close()
+	b.Cleanup(tenant.Close)
 	ring := keys.NewRing(keys.Options{})
-	defer ring.Close()
-	opened, err := directory.Open(b.Context(), directory.Options{Directory: b.TempDir()})
-	if err != nil {
+	b.Cleanup(ring.Close)
+	if opened, err = directory.Open(b.Context(), directory.Options{Directory: b.TempDir()}); err != nil {
 		b.Fatal(err)
 	}
-	defer opened.Close(b.Context())
+	b.Cleanup(func() { _ = opened.Close(context.WithoutCancel(b.Context())) })
 	groups := []string{analysts}
-	for i := range 199 {
+	for i := range count - 1 {
 		groups = append(groups, objectIDOf(i))
 	}
-	raw, err := tenant.Mint(entratest.Request{User: "reader", Claims: map[string]any{"groups": groups}})
-	if err != nil {
+	if raw, err = tenant.Mint(entratest.Request{User: "reader", Claims: map[string]any{"groups": groups}}); err != nil {
 		b.Fatal(err)
 	}
-	for _, c := range []struct {
-		name      string
-		directory *directory.Directory
-	}{{"without", nil}, {"with", opened}} {
-		b.Run(c.name, func(b *testing.B) {
-			gate := NewGate(benchSnapshot(b, ring, tenant, func(cfg *config.Config) {
-				for _, group := range groups[1:100] {
-					cfg.Groups = append(cfg.Groups, config.Local{Name: group})
-				}
-			}), Options{Directory: c.directory, Kept: 1})
-			benchDecide(b, gate, raw)
+	return func() *Snapshot {
+		return benchSnapshot(b, ring, tenant, func(cfg *config.Config) {
+			for _, group := range groups[1 : count/2] {
+				cfg.Groups = append(cfg.Groups, config.Local{Name: group})
+			}
 		})
-	}
+	}, raw, opened
 }
 
 func benchSnapshot(b *testing.B, ring *keys.Ring, tenant *entratest.Tenant, change func(*config.Config)) *Snapshot {

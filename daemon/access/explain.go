@@ -60,7 +60,7 @@ func (j *judgement) explanation() Explanation {
 	if j.claims != nil {
 		e.Claims = j.claimsSeen()
 	}
-	if j.identity != nil {
+	if j.identity != nil && !j.public() {
 		whoami := j.identity.Whoami()
 		e.Identity = &whoami
 	}
@@ -163,7 +163,9 @@ func (j *judgement) explainRoute(original *Original) bool {
 		j.trace.Pass("original_request", "there are no routes: whoever has a local group passes")
 		return true
 	}
-	if j.asked = j.ask(&Request{Original: original}); !j.asked {
+	j.original = original
+	host, ok := cleanHost(original.Host)
+	if j.asked = (ok || original.Host == "") && j.find(host); !j.asked {
 		j.trace.Fail(reason.Check{
 			Name: "original_request", Reason: reason.OriginalRequest,
 			Want: "a path and a host that every program reads alike", Got: cleanTo(original.words(), maxQuoted),

@@ -3,7 +3,6 @@ package access
 import (
 	"cmp"
 	"context"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -231,7 +230,7 @@ func (g *Gate) deny(j *judgement, decision *Decision, spoofed string) {
 		// All of them, so that one new token has each (RFC 6750 section 3).
 		decision.Scope = strings.Join(j.provider.config.RequiredScopes, " ")
 	case j.reason == reason.Route && j.route != nil && j.lacks(j.route.rule) == "":
-		decision.Scope = strings.Join(slices.Concat(j.provider.config.RequiredScopes, j.route.rule.Scopes), " ")
+		decision.Scope = j.routeScopes()
 	case j.reason == reason.StepUp:
 		decision.Challenge = j.challenge()
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -8,42 +9,66 @@ import (
 	"github.com/claimd/claimd/mapping"
 )
 
-// laxer finds the routes with a method where requests with other methods fall to a route that asks for less: a rule for
-// GET alone protects nothing from POST.
+// laxer finds the routes beside which nearly the same request falls to a route that asks for less: a rule for GET alone
+// protects nothing from POST, and one for /admin not /admin/, which many programs take for the same.
 func laxer(r *Routes, places map[*route]int) []mapping.Fault {
 	var notices []mapping.Fault
-	for _, p := range r.all {
-		if p.method == "" {
-			continue
-		}
-		method := "POST"
-		if p.method == method {
-			method = "PUT"
-		}
-		other := r.find(method, p.host, p.sample())
-		if other == nil || other == p || !asksLess(other.rule, p.rule) {
-			continue
-		}
+	notice := func(p *route, hint, format string, args ...any) {
 		notices = append(notices, mapping.Fault{
-			Path: mapping.Path{"route", places[p], "match"}, Notice: true,
-			Problem: fmt.Sprintf("a request with another method, such as %s, is decided by %q, which asks for less", method, other.rule.Match),
-			Hint:    "leave the method out, or add routes for the other methods",
+			Path: mapping.Path{"route", places[p], "match"}, Notice: true, Problem: fmt.Sprintf(format, args...), Hint: hint,
 		})
 	}
-	slices.SortFunc(notices, func(a, b mapping.Fault) int { return a.Path[1].(int) - b.Path[1].(int) })
+	for _, p := range r.all {
+		if method, other := r.laxerMethod(p); other != nil {
+			notice(p, "leave the method out, or add routes for the other methods",
+				"a request with another method, such as %s, is decided by %q, which asks for less", method, other.rule.Match)
+		}
+		if other := r.laxerSlash(p); other != nil {
+			notice(p, fmt.Sprintf("%q decides about both, and about all below", p.rule.Match+"/"),
+				"a request for the same path with a slash behind is decided by %q, which asks for less", other.rule.Match)
+		}
+	}
+	slices.SortStableFunc(notices, func(a, b mapping.Fault) int { return a.Path[1].(int) - b.Path[1].(int) })
 	return notices
+}
+
+// laxerSlash finds the route that asks for less of p's path with a final slash; nil: there is none.
+func (r *Routes) laxerSlash(p *route) *route {
+	if last := p.path[len(p.path)-1].kind; last != literal && last != one {
+		return nil
+	}
+	other := r.find(cmp.Or(p.method, "GET"), p.host, append(p.sample(), ""))
+	if other == nil || !asksLess(other.rule, p.rule) {
+		return nil
+	}
+	return other
+}
+
+// laxerMethod finds a method with which requests for p's paths change things by a route that asks for less; nil: there is
+// none.
+func (r *Routes) laxerMethod(p *route) (method string, other *route) {
+	segments := p.sample()
+	for _, method := range [...]string{"POST", "PUT", "PATCH", "DELETE"} {
+		if method == p.method {
+			continue
+		}
+		if other := r.find(method, p.host, segments); other != nil && asksLess(other.rule, p.rule) {
+			return method, other
+		}
+	}
+	return "", nil
 }
 
 // sample gives the segments of a path that the pattern matches.
 func (p *pattern) sample() []string {
-	const any = "any-segment-of-a-path"
+	const anything = "any-segment-of-a-path"
 	segments := make([]string, len(p.path))
 	for i, piece := range p.path {
 		switch piece.kind {
 		case literal:
 			segments[i] = piece.text
 		case one, rest:
-			segments[i] = any
+			segments[i] = anything
 		case end:
 		}
 	}

@@ -39,6 +39,7 @@ func (l *denialLog) denied(d Denial, unmatched int) {
 		known("key_id", d.KeyID),
 		known("header", d.Header),
 		known("request", d.Request),
+		known("route", d.Route),
 		counted("unmatched", unmatched),
 		zap.Uint64("generation", d.Generation),
 		suppressed)

@@ -1,10 +1,14 @@
 package access
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/claimd/claimd/daemon/config"
 )
@@ -21,15 +25,17 @@ func (j *judgement) ask(request *Request) bool {
 		original = &told
 	}
 	j.original = original
-	segments, ok := pathOf(original.Target)
-	if !ok {
-		return false
-	}
 	host, ok := cleanHost(original.Host)
-	if !ok {
+	return ok && j.find(host)
+}
+
+// find is ask for an original request whose host is read already; "" is a host that no match names.
+func (j *judgement) find(host string) bool {
+	segments, ok := pathOf(j.original.Target)
+	if !ok || !httpguts.ValidHeaderFieldName(j.original.Method) { // a method is a token, as a header's name is
 		return false
 	}
-	j.route = j.snapshot.routes.find(original.Method, host, segments)
+	j.route = j.snapshot.routes.find(j.original.Method, host, segments)
 	return true
 }
 
@@ -37,6 +43,21 @@ func (j *judgement) ask(request *Request) bool {
 func (o *Original) words() string {
 	path, _, _ := strings.Cut(o.Target, "?")
 	return o.Method + " " + o.Host + path
+}
+
+// ParseOriginal reads a request as words writes it: a method and [HOST]/PATH. Without a host, no route that names one
+// decides about it. The error says what is wanted and what was got.
+func ParseOriginal(text string) (*Original, error) {
+	method, place, _ := strings.Cut(text, " ")
+	slash := strings.IndexByte(place, '/')
+	if !httpguts.ValidHeaderFieldName(method) || slash < 0 || strings.ContainsRune(place, ' ') || strings.Contains(place, "://") {
+		return nil, fmt.Errorf(`want a method and a path, as in "GET /api/x" or "GET api.contoso.example/api/x", got %s`, quoted(text))
+	}
+	host := place[:slash]
+	if _, ok := cleanHost(host); !ok && host != "" {
+		return nil, fmt.Errorf("want the name of a host before the path, got %s", quoted(host))
+	}
+	return &Original{Method: method, Host: host, Target: place[slash:]}, nil
 }
 
 // told reads the original request in the headers of the configured family, each exactly once, from a peer that is
@@ -80,11 +101,11 @@ const maxPathSegments = 256
 
 // pathOf gives the decoded segments of a request target's path: the query is cut, then the path is decoded once. false:
 // it has something that programs read in different ways (%2f, %5c, %25, %00 and other controls, a backslash, a semicolon,
-// //, dot segments raw or encoded, a fragment, what is no UTF-8), or it is no path at all; such a request is never let in
-// by a route. The last segment is "" where the path ends in a slash.
+// //, dot segments raw or encoded, a fragment, a raw blank, what is no UTF-8), or it is no path at all; such a request is
+// never let in by a route. The last segment is "" where the path ends in a slash.
 func pathOf(target string) (segments []string, ok bool) {
 	path, _, _ := strings.Cut(target, "?")
-	if path == "" || path[0] != '/' || strings.IndexByte(path, '#') >= 0 || strings.Count(path, "/") > maxPathSegments {
+	if path == "" || path[0] != '/' || strings.ContainsAny(path, " #") || strings.Count(path, "/") > maxPathSegments {
 		return nil, false
 	}
 	segments = strings.Split(path[1:], "/")
@@ -99,18 +120,25 @@ func pathOf(target string) (segments []string, ok bool) {
 }
 
 // cleanHost gives a Host header's name: in lower case, without port and final dot. false: there is none, or it is no
-// host.
+// host. The address of an IPv6 host has colons, which the host of no match has.
 func cleanHost(host string) (string, bool) {
-	if strings.HasPrefix(host, "[") { // an IPv6 address
-		inner, port, ok := strings.Cut(host[1:], "]")
-		return strings.ToLower(inner), ok && inner != "" && isPort(port)
+	if strings.HasPrefix(host, "[") {
+		inner, port, closed := strings.Cut(host[1:], "]")
+		address, err := netip.ParseAddr(inner)
+		return address.String(), closed && err == nil && address.Is6() && address.Zone() == "" && isPort(port)
 	}
 	name, port, found := strings.Cut(host, ":")
-	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	if name == "" || found && !isPort(":"+port) || hostProblem(name) != "" {
+	name = strings.TrimSuffix(name, ".")
+	if name == "" || found && !isPort(":"+port) || !isASCII(name) {
 		return "", false
 	}
-	return name, true
+	name = strings.ToLower(name)
+	return name, hostProblem(name) == ""
+}
+
+// isASCII: in lower case the Kelvin sign would be a k.
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool { return c >= utf8.RuneSelf })
 }
 
 // isPort reports whether text is empty, or a colon and at most five digits.

@@ -234,6 +234,16 @@ func (p *pattern) matches(method, host string, segments []string) bool {
 	return methodCovers(p.method, method) && (p.host == "" || p.host == host) && p.matchesPath(segments)
 }
 
+// matchesSlash reports whether the pattern ends where the path does, but for a final slash that the path lacks.
+func (p *pattern) matchesSlash(method, host string, segments []string) bool {
+	n := len(segments)
+	if len(p.path) != n+1 || p.path[n].kind != rest && p.path[n].kind != end {
+		return false
+	}
+	without := pattern{p.method, p.host, p.path[:n]}
+	return without.matches(method, host, segments)
+}
+
 func (p *pattern) matchesPath(segments []string) bool {
 	for i, piece := range p.path {
 		if i == len(segments) {

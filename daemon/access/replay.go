@@ -21,12 +21,12 @@ type Replay struct {
 type Outcome struct {
 	// Known is false where nothing can be said: the user was never seen, or the configuration reads claims that were not
 	// read when he was. Then nothing else is set.
-	Known   bool
-	Allowed bool
-	Reason  reason.Reason // None where allowed
-	Groups  []string      // in byte order; whoever is refused may have some all the same
-	Roles   []string
-	Admin   bool
+	Known   bool          `json:"known"`
+	Allowed bool          `json:"allowed"`
+	Reason  reason.Reason `json:"reason"` // None where allowed
+	Groups  []string      `json:"groups"` // in byte order; whoever is refused may have some all the same
+	Roles   []string      `json:"roles"`
+	Admin   bool          `json:"admin"`
 }
 
 // NewReplay makes a Replay. policy is mapping.Compile of cfg.Rules(), and not nil.

@@ -2,7 +2,6 @@ package access
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -114,6 +113,17 @@ func (j *judgement) hasScope(scope string) bool {
 	return false
 }
 
+// routeScopes gives all scopes that a token needs for the route, each once.
+func (j *judgement) routeScopes() string {
+	scopes := slices.Clone(j.provider.config.RequiredScopes)
+	for _, scope := range j.route.rule.Scopes {
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return strings.Join(scopes, " ")
+}
+
 // stepUp: the sign-in satisfied the route's authentication context (Microsoft: developer-guide-conditional-access-
 // authentication-context).
 func (j *judgement) stepUp() reason.Reason {
@@ -140,19 +150,12 @@ func (j *judgement) challenge() *Challenge {
 	if j.identity.marks == nil || !j.identity.marks.understands {
 		return nil
 	}
-	type value struct {
-		Essential bool   `json:"essential"`
-		Value     string `json:"value"`
-	}
-	wanted, err := json.Marshal(map[string]map[string]value{"access_token": {"acrs": {true, j.route.rule.ACRS}}})
-	if err != nil {
-		return nil // no value of these types can fail
-	}
+	wanted := `{"access_token":{"acrs":{"essential":true,"value":"` + j.route.rule.ACRS + `"}}}` // c1 to c99
 	p := j.provider.config
 	return &Challenge{
 		Realm:            p.TenantID,
 		AuthorizationURI: p.AuthorityURL() + "/" + p.TenantID + "/oauth2/v2.0/authorize",
-		Claims:           base64.StdEncoding.EncodeToString(wanted),
+		Claims:           base64.StdEncoding.EncodeToString([]byte(wanted)),
 	}
 }
 

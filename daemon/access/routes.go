@@ -26,8 +26,8 @@ type route struct {
 	rule *config.Route
 }
 
-// CompileRoutes compiles the routes, or tells what is wrong with them. A notice tells where a method falls to a route
-// that asks for less.
+// CompileRoutes compiles the routes, or tells what is wrong with them. A notice tells where a request that is nearly the
+// same, but for its method or a final slash, falls to a route that asks for less.
 func CompileRoutes(rules []config.Route) (*Routes, []mapping.Fault) {
 	if len(rules) == 0 {
 		return nil, nil
@@ -110,26 +110,24 @@ func (r *Routes) index() {
 // route of the path with it, unless another one matches exactly that path: net/http would redirect it there, and most
 // programs take the two for one.
 func (r *Routes) find(method, host string, segments []string) *route {
-	found := r.match(method, host, segments)
-	if found != nil && found.exact() || segments[len(segments)-1] == "" {
-		return found
-	}
-	below := r.match(method, host, append(slices.Clip(segments), ""))
-	if below != nil && (found == nil || below.before(&found.pattern)) {
-		return below
-	}
-	return found
-}
-
-func (r *Routes) match(method, host string, segments []string) *route {
 	candidates, ok := r.byFirst[segments[0]]
 	if !ok {
 		candidates = r.others
 	}
-	for _, p := range candidates {
-		if p.matches(method, host, segments) {
-			return p
-		}
+	found := first(candidates, func(p *route) bool { return p.matches(method, host, segments) })
+	if found != nil && found.exact() || segments[len(segments)-1] == "" {
+		return found
+	}
+	with := first(candidates, func(p *route) bool { return p.matchesSlash(method, host, segments) })
+	if with != nil && (found == nil || with.before(&found.pattern)) {
+		return with
+	}
+	return found
+}
+
+func first(candidates []*route, fits func(*route) bool) *route {
+	if i := slices.IndexFunc(candidates, fits); i >= 0 {
+		return candidates[i]
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -88,15 +89,24 @@ func TestPathsThatProgramsReadInDifferentWaysAreRefused(t *testing.T) {
 	for _, target := range []string{
 		"", "*", "api", "http://api/x", "/a/../b", "/a/./b", "/..", "/.", "/a/..", "/a/%2e%2e/b", "/a/%2E./b", "/a/.%2e",
 		"//", "//a", "/a//b", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a;b", "/a%3bb", "/a;/../b", "/a%00", "/a%0ab", "/a%25b",
-		"/a%252fb", "/a%7f", "/a%c2%85", "/a%ff", "/a%c0%af", "/a%", "/a%2", "/a%zz", "/a#b", "/a#?b", "/" + strings.Repeat("a/", maxPathSegments),
+		"/a%252fb", "/a%7f", "/a%c2%85", "/a%ff", "/a%c0%af", "/a%", "/a%2", "/a%zz", "/a#b", "/a#?b", "/public/, /a", "/" + strings.Repeat("a/", maxPathSegments),
 	} {
 		if got := routes.decides("GET", "a", target); got != "refused" {
 			t.Errorf("%q: want it refused, got %q", target, got)
 		}
 	}
-	for _, host := range []string{"", ":80", "a:b", "a:123456", "a b", "a/b", "[::1", "[]", "a,b", "a%2e"} {
+	for _, host := range []string{"", ":80", "a:b", "a:123456", "a b", "a/b", "[::1", "[]", "[a]", "[a.b]:80", "[::1%25eth0]", "[127.0.0.1]", "[::1]x", "a,b", "a%2e", "a..", "\u212a", "\u00e9"} {
 		if got := routes.decides("GET", host, "/"); got != "refused" {
 			t.Errorf("host %q: want it refused, got %q", host, got)
+		}
+	}
+	if got := routes.decides("GET", "[2001:DB8::1]", "/"); got != "/" {
+		t.Errorf("an IPv6 address without a port: got %q", got)
+	}
+	for _, method := range []string{"", "GET, POST", "G T", "G\u00e9"} {
+		j := judgement{snapshot: &Snapshot{routes: routes}}
+		if j.ask(&Request{Original: &Original{method, "a", "/"}}) {
+			t.Errorf("method %q: want it refused", method)
 		}
 	}
 	for _, target := range []string{"/a?b=../..&c=%2f;#", "/a.b/..c/...", "/a%20b", "/%C3%A9", "/a%3Fb", "/a+b", "/~a", "/a%2Bb"} {
@@ -179,7 +189,7 @@ func TestRoutesOfWhichNeitherDecidesAreAFaultThatNamesBoth(t *testing.T) {
 	}
 }
 
-func TestARouteForOneMethodIsNoticedWhereTheOthersFallToALaxerOne(t *testing.T) {
+func TestARouteIsNoticedBesideWhichNearlyTheSameRequestFallsToALaxerOne(t *testing.T) {
 	rules := []config.Route{
 		{Match: "/", Groups: []string{"Analysts"}},
 		{Match: "GET /admin/", Admin: true, Groups: []string{"Analysts"}},
@@ -189,6 +199,12 @@ func TestARouteForOneMethodIsNoticedWhereTheOthersFallToALaxerOne(t *testing.T) 
 		{Match: "GET /open", Public: true},
 		{Match: "GET /scope", Groups: []string{"Analysts"}, Scopes: []string{"reports.read"}},
 		{Match: "GET /acrs", Groups: []string{"Analysts"}, ACRS: "c1"},
+		{Match: "GET /keys/", Groups: []string{"Analysts"}},
+		{Match: "/keys/", Public: true},
+		{Match: "POST /twice/", Admin: true},
+		{Match: "PUT /twice/", Admin: true},
+		{Match: "/all/{id}", Roles: []string{"writer"}},
+		{Match: "/all/{id}/{$}", Roles: []string{"writer"}},
 	}
 	_, faults := CompileRoutes(rules)
 	var got []string
@@ -201,11 +217,33 @@ func TestARouteForOneMethodIsNoticedWhereTheOthersFallToALaxerOne(t *testing.T) 
 	want := []string{
 		`1 a request with another method, such as POST, is decided by "/", which asks for less`,
 		`2 a request with another method, such as PUT, is decided by "/", which asks for less`,
+		`2 a request for the same path with a slash behind is decided by "/", which asks for less`,
 		`6 a request with another method, such as POST, is decided by "/", which asks for less`,
+		`6 a request for the same path with a slash behind is decided by "/", which asks for less`,
 		`7 a request with another method, such as POST, is decided by "/", which asks for less`,
+		`7 a request for the same path with a slash behind is decided by "/", which asks for less`,
+		`8 a request with another method, such as POST, is decided by "/keys/", which asks for less`,
+		`10 a request with another method, such as PATCH, is decided by "/", which asks for less`,
+		`11 a request with another method, such as PATCH, is decided by "/", which asks for less`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("want\n%s\ngot\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
+	}
+}
+
+func TestOnePatternCoversAnother(t *testing.T) {
+	for _, test := range []struct {
+		a, b   string
+		covers bool
+	}{
+		{"/", "GET a.example/x/{y}", true}, {"GET /", "/", false}, {"GET /", "HEAD /", true}, {"HEAD /", "GET /", false},
+		{"a.example/", "/", false}, {"/a/b", "/a", false}, {"/a", "/a/b", false}, {"/a/", "/a/b", true}, {"/a/b", "/a/", false},
+		{"/{x}", "/a", true}, {"/{x}", "/{$}", false}, {"/{x}", "/", false}, {"/a/{$}", "/a/", false}, {"/a/", "/a/{$}", true},
+	} {
+		a, b := routesOf(t, test.a).all[0], routesOf(t, test.b).all[0]
+		if got := a.covers(&b.pattern); got != test.covers {
+			t.Errorf("%q covers %q: %v", test.a, test.b, got)
+		}
 	}
 }
 
@@ -308,6 +346,40 @@ func FuzzAPathIsReadAsURLsAreOrNotAtAll(f *testing.F) {
 		}
 		if again, ok := pathOf(joined); !strings.ContainsAny(joined, "?#") && (!ok || !slices.Equal(again, segments)) {
 			t.Errorf("%q: decoded twice it is another path: %q, %q", target, segments, again)
+		}
+	})
+}
+
+// Whatever a client writes, a request is refused, or judged by the route that net/http would take for a path that it finds
+// nothing to clean in.
+func FuzzARouteIsTheOneThatServeMuxTakes(f *testing.F) {
+	matches := []string{
+		"GET /public/", "/reports/", "GET /reports/{id}", "/reports/{id}/{$}", "POST /reports/{id}/pages", "guarded.example/", "GET guarded.example/a/{rest...}",
+		"/a%20b/", "/caf\u00e9", "/x/{y}/z/",
+	}
+	mux, routes := http.NewServeMux(), routesOf(f, matches...)
+	for _, match := range matches {
+		mux.HandleFunc(match, func(http.ResponseWriter, *http.Request) {})
+	}
+	for _, target := range []string{
+		"/public/a", "/public/../reports/7", "/public/%2e%2e/reports/7", "/public%2f..%2freports", "/reports/7/", "/reports", "/a%20b/c", "/caf%C3%A9",
+		"/x/y/z", "/x/y/z/", "//reports/7", "/public/;/x", "/reports/7?/public/", "/public/\x00", "/%70ublic/", "/reports/%37/pages",
+	} {
+		f.Add("GET", "guarded.example", target)
+		f.Add("POST", "api.example:8443", target)
+	}
+	f.Fuzz(func(t *testing.T, method, host, target string) {
+		got := routes.decides(method, host, target)
+		parsed, err := url.ParseRequestURI(target)
+		if got == "refused" || err != nil || method == http.MethodConnect {
+			return
+		}
+		if path.Clean(parsed.Path) != strings.TrimSuffix(parsed.Path, "/") && parsed.Path != "/" {
+			t.Fatalf("%q was taken, and there is something to clean in it", target)
+		}
+		name, _ := cleanHost(host)
+		if _, want := mux.Handler(&http.Request{Method: method, Host: name, URL: parsed}); got != want {
+			t.Fatalf("%s %s%s: ServeMux takes %q, claimd %q", method, host, target, want, got)
 		}
 	})
 }

@@ -1,27 +1,82 @@
 package access
 
 import (
-	"slices"
+	"hash/maphash"
 	"strings"
 
+	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/reason"
 	"github.com/claimd/claimd/daemon/token"
 	"github.com/claimd/claimd/mapping"
 )
 
-// sight tells the directory what the judgement of a token has shown of its user. It holds nothing up.
+// sight tells the directory what the judgement of a token has shown of its user. It holds nothing up. Of a user whose
+// token tells what the one before told, that is little: a sighting costs as much as half of a judgement.
 func (j *judgement) sight() {
-	if j.claims == nil || j.provider.directory == nil {
+	if j.claims == nil || j.provider.directory == nil || !j.tells() {
 		return
 	}
-	if sighting := j.sighting(); sighting != nil {
-		j.provider.directory.Seen(sighting)
+	mark := j.mark()
+	if j.provider.directory.SeenAgain(j.person.hash, mark, j.now.Round(0).UTC(), j.claims.ClientID) {
+		return
 	}
+	sighting := j.sighting()
+	sighting.Mark = mark
+	j.provider.directory.Seen(sighting)
 }
 
-// sighting gives what is to be recorded: of everybody who may call (client, service account, scope, guest) and is not
-// switched off, let in or not; nil for all others.
+// tells reports whether there is something to be recorded: of everybody who may call (client, service account, scope,
+// guest) and is not switched off, let in or not.
+func (j *judgement) tells() bool {
+	switch j.reason {
+	case reason.None, reason.NoGroup, reason.HeaderSize, reason.Route, reason.StepUp, reason.GroupsOverage:
+		return true
+	}
+	return j.reason == reason.UserInactive && j.standing == uninvited
+}
+
+// mark gives a number that differs wherever the sighting would, but for its time and client: it is made of all that a
+// sighting is made of. What the configuration adds is in the generation.
+func (j *judgement) mark() uint64 {
+	var h maphash.Hash
+	h.SetSeed(j.provider.directory.Seed())
+	names := &j.provider.config.Claims
+	maphash.WriteComparable(&h, inputs{
+		generation: j.snapshot.generation, provider: j.provider.place, caller: j.claims.Caller, standing: j.standing,
+		guest: j.claims.Guest(), refused: j.refused(), scopes: j.claims.Scopes,
+	})
+	for _, name := range j.replayed() {
+		j.claims.Mix(&h, name)
+	}
+	for _, name := range [...]config.ClaimName{names.Email, names.FirstName, names.LastName} {
+		j.claims.Mix(&h, string(name))
+	}
+	j.claims.MixMarks(&h)
+	return h.Sum64() | 1 // 0 is no mark
+}
+
+// inputs are what a mark is made of beside claims. The user himself is not among them: his mark is kept under his key.
+type inputs struct {
+	generation uint64
+	provider   int
+	caller     token.Caller
+	standing   standing
+	guest      bool
+	refused    string
+	scopes     string
+}
+
+// refused gives the name of the reason that keeps the user out whatever he asks for; "": another route may let him in.
+func (j *judgement) refused() string {
+	switch j.reason {
+	case reason.None, reason.Route, reason.StepUp:
+		return ""
+	}
+	return j.reason.String()
+}
+
+// sighting gives what is to be recorded; nil where nothing is.
 //
 // Where the groups are unknown (overage, or a claim of the wrong type while the user waits for an invitation), Groups and
 // Roles are nil: then what was known of them before stays.
@@ -67,11 +122,9 @@ func (j *judgement) seen(identity *mapping.Identity, groupsKnown bool) *director
 		Client:   j.claims.ClientID,
 		Scopes:   j.claims.Scopes,
 		Admin:    identity.Admin,
+		Refused:  j.refused(),
 		Waiting:  j.standing == uninvited,
 		Claims:   j.claims.Keep(j.replayed()...),
-	}
-	if j.reason != reason.None && j.reason != reason.Route && j.reason != reason.StepUp { // another route may let him in
-		sighting.Refused = j.reason.String()
 	}
 	if groupsKnown {
 		j.held(sighting)
@@ -113,13 +166,17 @@ func heldSource(source mapping.Source) directory.Source {
 	return directory.FromClaim
 }
 
-// cloned: the values of a claim share one piece of memory.
+// cloned gives copies of the values, which share one piece of memory with all others of the claim, in one of their own.
 func cloned(values []string) []string {
-	values = slices.Clone(values)
-	for i, value := range values {
-		values[i] = strings.Clone(value)
+	if values == nil {
+		return nil
 	}
-	return values
+	all := strings.Join(values, "")
+	copies := make([]string, len(values))
+	for i, value := range values {
+		copies[i], all = all[:len(value)], all[len(value):]
+	}
+	return copies
 }
 
 // replayed gives the names of the claims that decide what a user may: a Replay needs no others.
@@ -130,7 +187,13 @@ func replayedClaims(p *provider, caller token.Caller) []string {
 	if caller == token.AppOnly {
 		return []string{string(names.Roles)}
 	}
-	replayed := []string{string(names.Groups), string(names.Roles), string(names.Admin)}
+	replayed := append(make([]string, 0, 4), string(names.Groups))
+	if names.Roles != names.Groups {
+		replayed = append(replayed, string(names.Roles))
+	}
+	if names.Admin != "" {
+		replayed = append(replayed, string(names.Admin))
+	}
 	if !isObjectID(names.User) {
 		replayed = append(replayed, string(names.User))
 	}

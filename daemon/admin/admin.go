@@ -5,7 +5,7 @@
 //
 //	GET  /v1/status         Status
 //	POST /v1/reload         ReloadResult, once the verdict is there
-//	POST /v1/explain        {"token": "..."} -> access.Explanation
+//	POST /v1/explain        {"token": "...", "route": "GET /x"} -> access.Explanation; route may be left out
 //	GET  /v1/denials[?id=]  a list of access.Denial
 //	GET  /v1/denials/follow further refusals as they come, one JSON object a line
 //	GET  /v1/keys           a list of keys.Status
@@ -33,9 +33,10 @@ import (
 // Backend is what the daemon does for its administrators. Every field must be set; every function may be called at
 // once with the others, and returns soon after its context ends.
 type Backend struct {
-	Status  func() Status
-	Reload  func(ctx context.Context) ReloadResult
-	Explain func(ctx context.Context, token string) access.Explanation
+	Status func() Status
+	Reload func(ctx context.Context) ReloadResult
+	// Explain asks the routes too where it is given the original request; nil: it is not.
+	Explain func(ctx context.Context, token string, original *access.Original) access.Explanation
 	Denials *access.Denials
 	Keys    func() []keys.Status
 	// RefreshKeys fetches keys now; provider "" = every one. The error says, in words for an administrator, why
@@ -121,4 +122,5 @@ type RefusedLoad struct {
 type Listener struct {
 	Door    string `json:"door"` // "server", "proxy" or "metrics"
 	Address string `json:"address"`
+	TLS     bool   `json:"tls,omitempty"` // new connections to it speak TLS
 }

@@ -51,8 +51,12 @@ func backend(gate *access.Gate) Backend {
 		Reload: func(context.Context) ReloadResult {
 			return ReloadResult{Generation: 7, Faults: config.Faults{{File: "/etc/claimd/claimd.toml", Line: 3, Key: "groups", Problem: "want a table"}}}
 		},
-		Explain: func(_ context.Context, token string) access.Explanation {
-			return access.Explanation{Reason: reason.Malformed, Sentence: fmt.Sprintf("%d bytes", len(token))}
+		Explain: func(_ context.Context, token string, original *access.Original) access.Explanation {
+			e := access.Explanation{Reason: reason.Malformed, Sentence: fmt.Sprintf("%d bytes", len(token))}
+			if original != nil {
+				e.Sentence = fmt.Sprintf("%+v", *original)
+			}
+			return e
 		},
 		Denials: gate.Denials(),
 		Keys:    func() []keys.Status { return []keys.Status{{Provider: "contoso", Live: true}} },

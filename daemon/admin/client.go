@@ -72,7 +72,12 @@ func (c *Client) Reload(ctx context.Context) (ReloadResult, error) {
 
 // Explain has the daemon explain the token, which has at most MaxToken bytes.
 func (c *Client) Explain(ctx context.Context, token string) (access.Explanation, error) {
-	return call[access.Explanation](ctx, c, slow, http.MethodPost, "/v1/explain", explainRequest{Token: token})
+	return c.ExplainFor(ctx, token, "")
+}
+
+// ExplainFor is Explain for a request that access.ParseOriginal reads; "" = for none.
+func (c *Client) ExplainFor(ctx context.Context, token, route string) (access.Explanation, error) {
+	return call[access.Explanation](ctx, c, slow, http.MethodPost, "/v1/explain", explainRequest{Token: token, Route: route})
 }
 
 // Denials gives the kept refusals, oldest first; id "" = all.

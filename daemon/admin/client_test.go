@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,9 @@ func TestTheClientMirrorsTheBackend(t *testing.T) {
 	verdict, err := client.Reload(ctx)
 	same(t, "reload", b.Reload(ctx), verdict, err)
 	explanation, err := client.Explain(ctx, "a.b.c")
-	same(t, "explain", b.Explain(ctx, "a.b.c"), explanation, err)
+	same(t, "explain", b.Explain(ctx, "a.b.c", nil), explanation, err)
+	explanation, err = client.ExplainFor(ctx, "a.b.c", "GET api.example/x?y")
+	same(t, "explain of a request", b.Explain(ctx, "a.b.c", &access.Original{Method: "GET", Host: "api.example", Target: "/x?y"}), explanation, err)
 	all, err := client.Denials(ctx, "")
 	same(t, "denials", b.Denials.List(""), all, err)
 	one, err := client.Denials(ctx, id)
@@ -57,6 +60,11 @@ func TestTheDaemonRefusesInWords(t *testing.T) {
 	wantError(t, err, `there is no provider "nobody"`, "")
 	if refusal, ok := errors.AsType[*Refusal](err); !ok || refusal.Status != 422 {
 		t.Errorf("want a Refusal with status 422, got %#v", err)
+	}
+	_, err = client.ExplainFor(t.Context(), "a.b.c", "no request")
+	if refusal, ok := errors.AsType[*Refusal](err); !ok || refusal.Status != http.StatusUnprocessableEntity ||
+		refusal.Problem != `want a method and a path, as in "GET /api/x" or "GET api.contoso.example/api/x", got "no request"` {
+		t.Errorf("explain of no request: got %v", err)
 	}
 	_, err = client.Explain(t.Context(), strings.Repeat("a", MaxToken+1))
 	wantError(t, err, "the token is larger than 64 KiB", "")

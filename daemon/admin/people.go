@@ -12,7 +12,6 @@ type Known = directory.User
 
 // User is a user or service account of the directory, with what the running configuration adds.
 type User struct {
-	State string `json:"state"` // "active", "inactive" or "waiting"
 	Known
 	// Account is the name of a service account under [[service_account]]; "" = it has none there.
 	Account string `json:"account,omitempty"`
@@ -39,8 +38,8 @@ type UserDetail struct {
 // Change is one thing that an administrator did to a user, as it stays on record.
 type Change struct {
 	Action directory.Action `json:"action"`
-	Before string           `json:"before"` // a state, such as "active"; "unknown": nobody knew of him
-	After  string           `json:"after"`
+	Before directory.State  `json:"before"` // Unknown: nobody knew of him
+	After  directory.State  `json:"after"`
 	By     string           `json:"by"` // "uid 0 (root)"
 	Host   string           `json:"host"`
 	At     time.Time        `json:"at"`
@@ -63,8 +62,8 @@ type Changed struct {
 	Key      directory.Key    `json:"key"`
 	User     string           `json:"user,omitempty"` // his name, as the API sees it; "" = he was never seen
 	Name     string           `json:"name,omitempty"` // first and last name
-	Before   string           `json:"before"`
-	After    string           `json:"after"`
+	Before   directory.State  `json:"before"`
+	After    directory.State  `json:"after"`
 	Blocked  bool             `json:"blocked,omitempty"` // the configuration keeps him out all the same
 	Invite   bool             `json:"invite,omitempty"`  // sign_up = "invite": who is unknown does not come in
 	Shared   bool             `json:"shared,omitempty"`  // the directory is one of several hosts

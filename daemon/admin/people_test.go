@@ -31,8 +31,9 @@ func backendUsers(_ context.Context, query directory.Query) (UserPage, error) {
 		return UserPage{}, errors.New("the disk is gone")
 	}
 	text, err := json.Marshal(query)
-	user := User{State: "inactive", Account: "nightly", Blocked: true, Known: directory.User{
-		Key: directory.Key{Authority: "a", ID: "1"}, First: string(text), Last: naughty, LastSeen: moment(),
+	user := User{Account: "nightly", Blocked: true, Known: directory.User{
+		State: directory.Inactive,
+		Key:   directory.Key{Authority: "a", ID: "1"}, First: string(text), Last: naughty, LastSeen: moment(),
 		Claims: map[string]json.RawMessage{"groups": json.RawMessage(`["x"]`)},
 	}}
 	return UserPage{Users: []User{user}, Next: "further"}, err
@@ -43,9 +44,9 @@ func backendUser(_ context.Context, provider, id string) (UserDetail, error) {
 		return UserDetail{}, &Refusal{Status: statusRefused, Problem: "the directory knows nobody", Hint: "claimctl users list"}
 	}
 	return UserDetail{
-		User:    User{State: "active", Known: directory.User{Provider: provider, User: id}},
+		User:    User{Known: directory.User{State: directory.Active, Provider: provider, User: id}},
 		Paste:   Paste{Groups: []string{`x = ""`}},
-		History: []Change{{Action: directory.Forget, Before: "active", After: "unknown", By: "uid 0 (root)", Host: "api1", At: moment()}},
+		History: []Change{{Action: directory.Forget, Before: directory.Active, After: directory.Unknown, By: "uid 0 (root)", Host: "api1", At: moment()}},
 	}, nil
 }
 

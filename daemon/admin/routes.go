@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/claimd/claimd/daemon/access"
 )
 
 // MaxToken is the largest token that Client.Explain takes, in bytes: twice what a request may bring (token.MaxSize), so
@@ -18,6 +20,7 @@ const maxBody = 6*MaxToken + 1<<10
 // explainRequest is the body of POST /v1/explain.
 type explainRequest struct {
 	Token string `json:"token"`
+	Route string `json:"route,omitempty"` // the original request, as access.ParseOriginal reads it; "" = none
 }
 
 // refreshRequest is the body of POST /v1/keys/refresh; provider "" = every one.
@@ -64,7 +67,15 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusRequestEntityTooLarge, "the token is larger than 64 KiB", "")
 		return
 	}
-	s.answer(w, s.backend.Explain(r.Context(), request.Token))
+	var original *access.Original
+	if request.Route != "" {
+		var err error
+		if original, err = access.ParseOriginal(request.Route); err != nil {
+			refuse(w, http.StatusUnprocessableEntity, err.Error(), "")
+			return
+		}
+	}
+	s.answer(w, s.backend.Explain(r.Context(), request.Token, original))
 }
 
 func (s *Server) denials(w http.ResponseWriter, r *http.Request) {

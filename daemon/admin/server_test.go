@@ -153,7 +153,7 @@ func TestAnAnswerMayTakeLongerThanEveryLimit(t *testing.T) {
 			return ReloadResult{OK: true}
 		}
 	}
-	b.Explain = func(ctx context.Context, _ string) access.Explanation {
+	b.Explain = func(ctx context.Context, _ string, _ *access.Original) access.Explanation {
 		return access.Explanation{Allowed: b.Reload(ctx).OK}
 	}
 	client := NewClient(serve(t, b, hasty, nil))

@@ -6,6 +6,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"time"
 
 	"github.com/claimd/claimd/daemon/entra"
@@ -131,8 +132,16 @@ type Metrics struct {
 type Proxy struct {
 	Listen               []string
 	Upstream             string // http://host:port, https://host[:port] or unix:/path; "" with Listen empty
+	TLSCertificate       string // "" without TLSKeyFile, as that is without it
+	TLSKeyFile           string
 	ForwardAuthorization bool
+	// Certificate is what the two files hold, the private key too: it is shown nowhere. nil without the files, and where
+	// one was not seen (ReadOptions.Outside).
+	Certificate *tls.Certificate
 }
+
+// TLS reports whether the TCP addresses of [proxy] speak TLS. Unix sockets never do.
+func (p *Proxy) TLS() bool { return p.TLSCertificate != "" && p.TLSKeyFile != "" }
 
 // Outbound is [outbound].
 type Outbound struct {

@@ -25,6 +25,7 @@ var contractKeys = map[string]string{
 	"roles.*":           "label values providers",
 	"user":              "provider id groups roles blocked",
 	"service_account":   "provider object_id application_id name groups roles active",
+	"route":             "match groups roles scopes admin acrs public",
 	"server":            "listen socket_mode socket_group plaintext trusted_proxies original_request headers",
 	"server.headers":    "user email name groups roles admin provider client scopes",
 	"proxy":             "listen upstream tls_certificate tls_key_file forward_authorization",
@@ -98,6 +99,7 @@ func FuzzAConfigurationSaysOneThing(f *testing.F) {
 		"[provider.contoso.claims]\nroles = \"/a/b\"\nadmin = \"x\"\n", "[roles]\nA = { label = 1 }\n", "[mapping]\ndefault_groups = [\"A\"]\ncase_sensitive = false\n",
 		"[provider.b]\ntenant_id = \"aaaaaaaa-0000-4000-8000-000000000009\"\napplication_id = \"aaaaaaaa-0000-4000-8000-000000000008\"\n" +
 			"client_application_ids = []\nclock_skew = \"1m30s\"\nguests = \"deny\"\nuser_prefix = \"b:\"\n",
+		"[[route]]\nmatch = \"GET a/b/\"\nscopes = [\"s\"]\nacrs = \"c1\"\n[[route]]\nmatch = \"/\"\npublic = true\n[server]\nlisten = []\n",
 		"[[service_account]]\nobject_id = \"aaaaaaaa-0000-4000-8000-000000000004\"\nname = \"n\"\ngroups = [\"A\"]\nactive = false\n",
 	} {
 		f.Add([]byte(whole + more))
@@ -163,6 +165,9 @@ func ordered(config *Config) *Config {
 	config = plainConfig(config)
 	for _, locals := range []*[]Local{&config.Groups, &config.Roles} {
 		slices.SortFunc(*locals, func(a, b Local) int { return strings.Compare(a.Name, b.Name) })
+	}
+	for i := range config.Routes {
+		config.Routes[i].Place = ""
 	}
 	return config
 }

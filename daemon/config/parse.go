@@ -35,7 +35,7 @@ func (c *checker) config(extra []File) *Config {
 	config.ServiceAccounts = serviceAccounts(top, config.Providers)
 	config.Routes = routes(top, config.Groups, config.Roles)
 	config.Server = server(top)
-	config.Proxy = proxy(top)
+	config.Proxy = proxy(top, extra)
 	config.Outbound = outbound(top, extra)
 	config.Metrics = metrics(top)
 	config.Admin = admin(top)

@@ -48,6 +48,8 @@ func Read(path string, options ReadOptions) (*Tree, Faults) {
 	r.take(path, "a file of comments only is a configuration that denies every request")
 	r.directory(filepath.Join(filepath.Dir(path), "conf.d"))
 	r.named(mapping.Path{"outbound", "ca_file"}, false)
+	r.named(mapping.Path{"proxy", "tls_certificate"}, false)
+	r.named(mapping.Path{"proxy", "tls_key_file"}, true)
 	r.named(mapping.Path{"directory", "url_file"}, true)
 	for _, place := range slices.Sorted(maps.Keys(r.with)) {
 		r.refuse(place, "stands in no place of this configuration", "name claimd.toml, a .toml file of conf.d, or a file that a *_file key names")

@@ -32,7 +32,7 @@ func routes(top *table, groups, roles []Local) []Route {
 			Public: t.flag("public", false),
 			Place:  fmt.Sprintf("%s:%d", t.node.place.File, t.node.place.Line),
 		}
-		if r.Match == "" {
+		if !t.has("match") {
 			t.check.missing(t.at("match"), `for example "GET /api/reports/"`, "is missing: want which requests the route is about")
 		}
 		if r.Public && (len(r.Groups)+len(r.Roles)+len(r.Scopes) > 0 || r.Admin || r.ACRS != "") {

@@ -56,25 +56,6 @@ func plaintextAnywhere(top *table) bool {
 	return plaintext.value == "anywhere"
 }
 
-// proxy reads [proxy]. Where plaintext may be bound is a setting of [server]; it holds here too, as there is no TLS yet.
-func proxy(top *table) Proxy {
-	t := top.sub("proxy")
-	p := Proxy{
-		Listen:               t.texts("listen", nil, listenAddress(plaintextAnywhere(top))),
-		Upstream:             strings.TrimSuffix(t.optional("upstream", upstream), "/"),
-		ForwardAuthorization: t.flag("forward_authorization", false),
-	}
-	t.laterText("tls_certificate")
-	t.laterText("tls_key_file")
-	switch {
-	case len(p.Listen) > 0 && p.Upstream == "":
-		t.check.missing(t.at("upstream"), "name the API, as in \"http://127.0.0.1:8080\"", "is missing: listen is set")
-	case p.Upstream != "" && len(p.Listen) == 0:
-		t.check.notice(t.at("listen"), "name the address, as in [\"127.0.0.1:4181\"], or enable claimd-proxy.socket", "is missing: the proxy is off unless systemd hands a socket over")
-	}
-	return p
-}
-
 // doors finds an address that is to be bound twice, and says where there is none at all.
 func (c *checker) doors(config *Config) {
 	if config.Enabled && c.whole && len(config.Server.Listen)+len(config.Proxy.Listen) == 0 {

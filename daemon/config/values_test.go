@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -14,6 +15,8 @@ func defaults() *Config {
 		Server: Server{
 			Listen:     []string{"127.0.0.1:4180"},
 			SocketMode: 0o660,
+
+			OriginalRequest: OriginalNone,
 			Headers: Headers{
 				User: "Remote-User", Email: "Remote-Email", Name: "Remote-Name", Groups: "Remote-Groups",
 				Roles: "Remote-Roles", Admin: "Remote-Admin", Provider: "Remote-Provider",
@@ -117,13 +120,24 @@ name = "export"
 groups = ["A"]
 roles = ["R"]
 active = false
+[[route]]
+match = "GET api.example/reports/"
+groups = ["A", "Z"]
+roles = ["R"]
+scopes = ["read", "reports.all"]
+admin = true
+acrs = "c7"
+public = false
+[[route]]
+match = "/health"
+public = true
 [server]
 listen = ["0.0.0.0:80", "unix:/run/x"]
 socket_mode = "600"
 socket_group = "www-data"
 plaintext = "anywhere"
-trusted_proxies = []
-original_request = "none"
+trusted_proxies = ["unix", "10.1.0.0/16", "fd00::/8"]
+original_request = "x-forwarded"
 [server.headers]
 user = "x-auth-user"
 email = ""
@@ -184,8 +198,17 @@ denials = false
 			Provider: "fabrikam", ObjectID: "aaaaaaaa-0000-4000-8000-000000000004", ApplicationID: "aaaaaaaa-0000-4000-8000-000000000005",
 			Name: "export", Groups: []string{"A"}, Roles: []string{"R"},
 		}},
+		Routes: []Route{
+			{
+				Match: "GET api.example/reports/", Groups: []string{"A", "Z"}, Roles: []string{"R"}, Scopes: []string{"read", "reports.all"},
+				Admin: true, ACRS: "c7", Place: "claimd.toml:56",
+			},
+			{Match: "/health", Public: true, Place: "claimd.toml:64"},
+		},
 		Server: Server{
 			Listen: []string{"0.0.0.0:80", "unix:/run/x"}, SocketMode: 0o600, SocketGroup: "www-data", PlaintextAnywhere: true,
+			TrustedProxies:  TrustedProxies{Unix: true, Nets: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00::/8")}},
+			OriginalRequest: OriginalXForwarded,
 			Headers: Headers{
 				User: "X-Auth-User", Name: "X-Auth-Name", Groups: "X-Auth-Groups", Roles: "X-Auth-Roles",
 				Client: "X-Auth-Client", Scopes: "X-Auth-Scopes",

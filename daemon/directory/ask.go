@@ -74,7 +74,7 @@ func (d *Directory) Unmatched(ctx context.Context, limit int) ([]Unmatched, erro
 	return d.store.unmatched(ctx, limit)
 }
 
-// Each gives every user with the Claims, newest first; an error of give ends it.
+// Each gives every user with the Claims, newest first, without groups, roles and what named none; an error of give ends it.
 func (d *Directory) Each(ctx context.Context, give func(User) error) error {
 	return d.store.each(ctx, give)
 }

@@ -9,45 +9,51 @@ import (
 	"go.uber.org/zap"
 )
 
-// unwanted is a Refusal that says nothing about the store: the directory does not make such a change.
-type unwanted struct{ Refusal }
+// Unwanted is a Refusal that says nothing about the store: the directory does not make such a change.
+type Unwanted struct {
+	Refusal
+	// Way is what is to be done to the same user instead: the Hint goes on where its command ends, which whoever shows it
+	// writes, as he knows the names of providers. "": the Hint stands alone.
+	Way Action
+}
 
-func (u *unwanted) Error() string { return u.Problem }
+func (u *Unwanted) Error() string { return u.Problem }
 
-func (u *unwanted) Unwrap() error { return &u.Refusal }
+// Unwrap gives the *Refusal.
+func (u *Unwanted) Unwrap() error { return &u.Refusal }
 
 // decide gives the state after the action; before is Unknown where the store has no row. The error is errSame or
-// unwanted. Both stores ask it, inside the transaction that makes the change.
+// Unwanted. Both stores ask it, inside the transaction that makes the change.
 func decide(before State, action Action) (after State, err error) {
 	switch action {
 	case Activate:
 		if before == Unknown {
-			return before, &unwanted{Refusal{
+			return before, &Unwanted{Refusal: Refusal{
 				Problem: "the directory knows nobody of that id",
-				Hint:    "claimctl users invite PROVIDER ID lets somebody in who has not called yet",
-			}}
+				Hint:    "lets somebody in who has not called yet",
+			}, Way: Invite}
 		}
 		after = Active
 	case Invite:
 		if before == Inactive {
-			return before, &unwanted{Refusal{
+			return before, &Unwanted{Refusal: Refusal{
 				Problem: "he is inactive: an invitation does not let him in",
-				Hint:    "claimctl users activate ID does",
-			}}
+				Hint:    "does",
+			}, Way: Activate}
 		}
 		after = Active
 	case Deactivate:
 		after = Inactive
 	case Forget:
 		if before == Inactive {
-			return before, &unwanted{Refusal{
+			return before, &Unwanted{Refusal: Refusal{
 				Problem: "he is inactive: forgotten, he could come in again",
-				Hint:    "claimctl users activate ID first, if that is what you want",
-			}}
+				Hint:    "first, if that is what you want",
+			}, Way: Activate}
 		}
 		after = Unknown
 	default:
-		return before, &unwanted{Refusal{
+		return before, &Unwanted{Refusal: Refusal{
 			Problem: fmt.Sprintf("%q is nothing that can be done to a user", string(action)),
 			Hint:    "activate, deactivate, invite or forget",
 		}}
@@ -60,7 +66,7 @@ func decide(before State, action Action) (after State, err error) {
 
 // Change makes a change that an administrator asks for. When it returns nil the change is on disk, is in memory, and
 // stays. changed is false where the state was so already. The error is a *Refusal where it was not made, with words that
-// name the way out (also: no space left, PostgreSQL is read-only); any other error says that it is not known.
+// name the way out (no space left, PostgreSQL is read-only; or an *Unwanted, which holds one); any other error says that it is not known.
 func (d *Directory) Change(ctx context.Context, key Key, action Action, provider, by string) (change Change, changed bool, err error) {
 	if refusal := d.writable(); refusal != nil {
 		return Change{}, false, refusal
@@ -88,8 +94,8 @@ func (d *Directory) Change(ctx context.Context, key Key, action Action, provider
 		d.states.settle(since, map[Hash]State{hash: change.After})
 		return change, false, nil
 	}
-	if refusal, ok := errors.AsType[*unwanted](err); ok {
-		return Change{}, false, &refusal.Refusal
+	if refusal, ok := errors.AsType[*Unwanted](err); ok {
+		return Change{}, false, refusal
 	}
 	if err != nil {
 		d.failed(err)
@@ -98,7 +104,7 @@ func (d *Directory) Change(ctx context.Context, key Key, action Action, provider
 	d.problems.set(writing, nil)
 	d.states.apply(change)
 	d.log.Info("the state of a user was changed", zap.String("action", string(action)),
-		zap.String("authority", key.Authority), zap.String("id", key.ID), zap.Stringer("before", change.Before),
+		zap.String("provider", provider), zap.String("authority", key.Authority), zap.String("id", key.ID), zap.Stringer("before", change.Before),
 		zap.Stringer("after", change.After), zap.String("by", by), zap.Uint64("sequence", change.Sequence))
 	return change, true, nil
 }

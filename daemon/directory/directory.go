@@ -13,6 +13,7 @@ package directory
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -59,6 +60,20 @@ func (s State) String() string {
 	return "unknown"
 }
 
+// MarshalText writes the state as String gives it.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (s *State) UnmarshalText(text []byte) error {
+	for state := Unknown; state <= Unavailable; state++ {
+		if string(text) == state.String() {
+			*s = state
+			return nil
+		}
+	}
+	return fmt.Errorf("want a state such as active, inactive or waiting, got %q", text)
+}
+
 // Source tells where a group or a role came from.
 type Source string
 
@@ -77,6 +92,10 @@ type Held struct {
 }
 
 // Sighting is what one verified token told of its user. It is never changed once it was given to Seen.
+//
+// Where Groups and Roles are both nil the token did not tell them (overage): what was known before of both, and of the
+// values that named nothing, stays as it was. Lists that are empty and not nil say that there are none. All else,
+// Claims too, is what the newest token told.
 type Sighting struct {
 	Key      Key
 	At       time.Time
@@ -93,19 +112,37 @@ type Sighting struct {
 	Refused  string // the reason why the gate let it in or not: "" = let in, else a reason's name (no_group, user_inactive ...)
 	Waiting  bool   // the state to begin with where nobody knows the user: Waiting instead of Active
 
-	Groups          []Held // in byte order of the names, likewise the others
+	Groups          []Held // in byte order of the names, likewise the others; nil with Roles: not told
 	Roles           []Held
 	UnmatchedGroups []string // values of the groups claim that named nothing local
 	UnmatchedRoles  []string // likewise of the roles claim; empty where both are one claim
 	// Claims are the claims that the configuration reads groups, roles and administration from: name -> value, as in the
 	// token. check --impact replays them.
 	Claims map[string]json.RawMessage
+
+	// Mark differs where anything differs that the sighting was made of but for the time and the client; SeenAgain compares
+	// it. It is made with the Seed. 0: the sighting itself is looked at instead.
+	Mark uint64
+}
+
+// told reports whether the token told groups and roles.
+func (s *Sighting) told() bool { return s.Groups != nil || s.Roles != nil }
+
+// keeping gives the sighting with the groups and roles of an earlier one, where it does not tell its own.
+func (s *Sighting) keeping(earlier *Sighting) *Sighting {
+	if s.told() || !earlier.told() {
+		return s
+	}
+	both := *s
+	both.Groups, both.Roles = earlier.Groups, earlier.Roles
+	both.UnmatchedGroups, both.UnmatchedRoles = earlier.UnmatchedGroups, earlier.UnmatchedRoles
+	return &both
 }
 
 // User is one user or service account as the store has it.
 type User struct {
-	Key       Key       `json:"key"`
 	State     State     `json:"state"`
+	Key       Key       `json:"key"`
 	Provider  string    `json:"provider"` // whose token was seen last; of one never seen the provider it was named with
 	App       bool      `json:"service_account"`
 	Guest     bool      `json:"guest"`

@@ -224,7 +224,7 @@ func wantAcknowledged(t *testing.T, work victimWork, acknowledged map[uint64]str
 		}
 		delete(loaded, user.Key.Hash())
 		if !user.LastSeen.IsZero() && user.Email != "" {
-			wantWhole(t, user)
+			wantWhole(t, d.store, user.Key)
 		}
 		return nil
 	})
@@ -239,9 +239,13 @@ func wantAcknowledged(t *testing.T, work victimWork, acknowledged map[uint64]str
 }
 
 // wantWhole checks that the user has all parts of one sighting.
-func wantWhole(t *testing.T, user User) {
+func wantWhole(t *testing.T, s store, key Key) {
 	t.Helper()
 	var version int
+	user, err := s.user(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := fmt.Sscanf(user.Email, "version %d", &version); err != nil {
 		t.Fatalf("the e-mail address is %q", user.Email)
 	}

@@ -148,6 +148,7 @@ func measureQuestions(t *testing.T, d *Directory) {
 			_, _, err := d.Change(ctx, second.Users[9].Key, Deactivate, "contoso", "uid 0 (root)")
 			return err
 		}},
+		{"each", 0, func(ctx context.Context) error { return d.Each(ctx, func(User) error { return nil }) }},
 		{"groups", 0, func(ctx context.Context) error { _, err := d.Held(ctx, Groups); return err }},
 		{"roles", 0, func(ctx context.Context) error { _, err := d.Held(ctx, Roles); return err }},
 		{"unmatched", 0, func(ctx context.Context) error { _, err := d.Unmatched(ctx, 100); return err }},

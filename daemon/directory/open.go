@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,6 +96,9 @@ func newDirectory(s store, options Options, kind, place string) *Directory {
 		problems: &problems{log: options.Log},
 	}
 	d.recorder = newRecorder(d.write)
+	d.recorder.refused = func(hash Hash, err error) {
+		d.log.Error("what was seen of a user cannot be written, and is left out", zap.String("hash", fmt.Sprintf("%x", hash)), zap.Error(err))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	d.goroutines.Go(func() { d.recorder.run(ctx) })
@@ -124,6 +129,15 @@ func (d *Directory) Seen(sighting *Sighting) {
 	d.recorder.see(hash, sighting)
 }
 
+// SeenAgain reports that the Sighting of this Mark is the last thing that was seen of the key: then it has taken note of
+// the token as Touch does, and nothing more is to be told. Where it is false Seen is to be called. It never waits.
+func (d *Directory) SeenAgain(hash Hash, mark uint64, at time.Time, client string) bool {
+	return d.states.get(hash) != Unknown && d.recorder.again(hash, mark, at, client)
+}
+
+// Seed is what Marks are made with.
+func (d *Directory) Seed() maphash.Seed { return d.recorder.seed }
+
 // Touch says that the token of a known user came again. It never waits. Calling it once a token and minute is enough. Of
 // somebody who is Unknown a Sighting is wanted instead.
 func (d *Directory) Touch(hash Hash, at time.Time, client string) {
@@ -146,7 +160,7 @@ func (d *Directory) write(ctx context.Context, batch batch) (written, error) {
 	defer d.states.close(since)
 	done, err := d.store.write(ctx, batch)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, errRow) { // which says that the store is well
 			d.failed(err)
 		}
 		return written{}, err
@@ -176,7 +190,7 @@ func (d *Directory) writable() *Refusal {
 }
 
 // Flush waits until what was seen so far is written. An error of a write ends that.
-func (d *Directory) Flush(ctx context.Context) error { return d.recorder.flush(ctx, maxBatch) }
+func (d *Directory) Flush(ctx context.Context) error { return d.recorder.flush(ctx) }
 
 // Close writes what waits, as long as ctx lasts, and closes the store. The second time it does nothing.
 func (d *Directory) Close(ctx context.Context) (err error) {

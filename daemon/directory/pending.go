@@ -40,10 +40,18 @@ const (
 func (p *pending) see(hash Hash, sighting *Sighting, bytes int) {
 	e := p.entry(hash)
 	waiting := sighting.Waiting && (e.sighting == nil || e.waiting)
-	if e.sighting == nil || !sighting.At.Before(e.sighting.At) {
-		p.bytes += bytes - e.bytes
-		e.sighting, e.bytes = sighting, bytes
+	newer := sighting
+	if e.sighting != nil {
+		older := e.sighting
+		if newer.At.Before(older.At) {
+			newer, older = older, newer
+		}
+		if both := newer.keeping(older); both != sighting {
+			newer, bytes = both, both.bytes()
+		}
 	}
+	p.bytes += bytes - e.bytes
+	e.sighting, e.bytes = newer, bytes
 	e.waiting = waiting
 	e.come(sighting.At, sighting.Client)
 }
@@ -117,7 +125,14 @@ func (p *pending) back(taken []*entry) {
 func (e *entry) merge(later *entry) {
 	if later.sighting != nil {
 		e.waiting = later.waiting && (e.sighting == nil || e.waiting)
-		e.sighting, e.bytes = later.sighting, later.bytes
+		newer := later.sighting
+		if e.sighting != nil {
+			newer = newer.keeping(e.sighting)
+		}
+		e.sighting, e.bytes = newer, later.bytes
+		if newer != later.sighting {
+			e.bytes = newer.bytes()
+		}
 	}
 	e.come(later.at, later.client)
 }
@@ -190,7 +205,7 @@ func (s *Sighting) digest(seed maphash.Seed) uint64 {
 	for _, t := range [...]string{s.Provider, s.User, s.Email, s.First, s.Last, s.Scopes, s.Refused} {
 		text(t)
 	}
-	for _, yes := range [...]bool{s.App, s.Guest, s.Admin, s.Waiting} {
+	for _, yes := range [...]bool{s.App, s.Guest, s.Admin, s.Waiting, s.told()} {
 		if yes {
 			number(1)
 			continue

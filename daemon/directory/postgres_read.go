@@ -24,15 +24,18 @@ func (p *postgres) list(ctx context.Context, how mode, do func(context.Context, 
 
 // userSQL selects the columns that scanRow takes; what the user holds follows, as arrays in byte order.
 const userSQL = `select u.hash, u.authority, u.id, u.state, u.provider, u.app, u.guest, u.name, u.email, u.first_name, u.last_name, u.client,
-	u.scopes, u.admin, u.refused, u.first_seen, u.last_seen, u.changed_by, u.changed_at, %s, h.kinds, h.names, h.sources
-	from claimd.users u left join lateral (
+	u.scopes, u.admin, u.refused, u.first_seen, u.last_seen, u.changed_by, u.changed_at, %s, %s
+	from claimd.users u `
+
+const holdingSQL = `left join lateral (
 		select array_agg(kind order by kind, name) as kinds, array_agg(name order by kind, name) as names,
 			array_agg(source order by kind, name) as sources
 		from claimd.held where hash = u.hash) h on true `
 
 var (
-	userWithout = fmt.Sprintf(userSQL, "''::bytea")
-	userWith    = fmt.Sprintf(userSQL, "u.claims")
+	userWithout    = fmt.Sprintf(userSQL, "''::bytea", "h.kinds, h.names, h.sources") + holdingSQL
+	userWith       = fmt.Sprintf(userSQL, "u.claims", "h.kinds, h.names, h.sources") + holdingSQL
+	userClaimsOnly = fmt.Sprintf(userSQL, "u.claims", "null::smallint[], null::bytea[], null::smallint[]")
 )
 
 // scanned is a row of userSQL.
@@ -241,7 +244,7 @@ func (p *postgres) each(ctx context.Context, give func(User) error) error {
 	const chunk = 500
 	var refused error
 	err := p.once(ctx, readMode, func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `declare everybody no scroll cursor for `+userWith+`order by u.last_seen desc, u.hash desc`); err != nil {
+		if _, err := tx.Exec(ctx, `declare everybody no scroll cursor for `+userClaimsOnly+`order by u.last_seen desc, u.hash desc`); err != nil {
 			return err
 		}
 		for {

@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/claimd/claimd/daemon/postgrestest"
 )
 
 // For another host than this one the certificate must be of that very host, and of an authority that is known.
@@ -83,7 +85,7 @@ func (s *postgresServer) show(t *testing.T, path string) {
 		to = filepath.Join(s.folder, "data", to)
 		err = errors.Join(err, os.WriteFile(to, text, 0o600), os.Chmod(to, 0o600))
 		if err == nil && os.Getuid() == 0 {
-			err = os.Chown(to, nobody, nobody)
+			err = os.Chown(to, postgrestest.Nobody, postgrestest.Nobody)
 		}
 		if err != nil {
 			t.Fatal(err)

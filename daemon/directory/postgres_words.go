@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -41,6 +42,7 @@ const (
 	codeTooMany       = "53300"
 	codeLock          = "55P03"
 	codeCanceled      = "57014"
+	codeRaised        = "P0001"
 )
 
 var codeWords = map[string]struct{ problem, hint string }{
@@ -62,14 +64,17 @@ func (p *postgres) explain(err error) error {
 	if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, errSame) || errors.Is(err, errRewound) || errors.Is(err, errCommit) {
 		return err
 	}
-	if _, ok := errors.AsType[*unwanted](err); ok || errors.Is(err, errCursor) {
+	if _, ok := errors.AsType[*Unwanted](err); ok || errors.Is(err, errCursor) {
 		return err
 	}
 	if _, ok := errors.AsType[*Refusal](err); ok {
 		return err
 	}
+	if refusesRow(err) {
+		err = fmt.Errorf("%w: %w", errRow, err)
+	}
 	problem, hint := postgresWords(err)
-	return &postgresError{Refusal{"PostgreSQL at " + p.place + " " + problem, hint}, err}
+	return &postgresError{Refusal{Problem: "PostgreSQL at " + p.place + " " + problem, Hint: hint}, err}
 }
 
 func postgresWords(err error) (problem, hint string) {
@@ -152,6 +157,20 @@ func lastLine(err error) string {
 			return err.Error()
 		}
 	}
+}
+
+// refusesRow reports that what was to be written is the fault, and not the database: data that has no form (class 22), a
+// constraint (23), a limit of the program (54), or a trigger that says no.
+func refusesRow(err error) bool {
+	answer, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || len(answer.Code) != 5 {
+		return false
+	}
+	switch answer.Code[:2] {
+	case "22", "23", "54":
+		return true
+	}
+	return answer.Code == codeRaised
 }
 
 // again reports that the database undid everything and that the same may go well the next time.

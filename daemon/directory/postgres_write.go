@@ -3,6 +3,7 @@ package directory
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -44,6 +45,7 @@ const (
 type writeRows struct {
 	all     [][]byte // hashes of sightings and touches, in order
 	users   userColumns
+	told    map[Hash]bool // whose groups and roles are told
 	held    heldColumns
 	touches touchColumns
 }
@@ -67,7 +69,7 @@ type touchColumns struct {
 }
 
 func rowsOf(b batch) (*writeRows, error) {
-	var w writeRows
+	w := writeRows{told: make(map[Hash]bool, len(b.sightings))}
 	type hashed struct {
 		hash     Hash
 		sighting *Sighting
@@ -82,7 +84,10 @@ func rowsOf(b batch) (*writeRows, error) {
 		if err := w.users.add(hash, sightings[i].sighting); err != nil {
 			return nil, err
 		}
-		w.held.add(hash, sightings[i].sighting)
+		if sightings[i].sighting.told() {
+			w.told[sightings[i].hash] = true
+			w.held.add(hash, sightings[i].sighting)
+		}
 		w.all = append(w.all, hash)
 	}
 	touches := slices.Clone(b.touches)
@@ -102,7 +107,7 @@ func (c *userColumns) add(hash []byte, s *Sighting) error {
 	if len(s.Claims) > 0 {
 		var err error
 		if claims, err = marshalClaims(s.Claims); err != nil {
-			return err
+			return fmt.Errorf("%w: the claims of a sighting: %w", errRow, err)
 		}
 	}
 	state := Active
@@ -254,8 +259,10 @@ func (w *writeRows) lock(ctx context.Context, tx pgx.Tx) (map[Hash]bool, error) 
 	return there, err
 }
 
+// writeHeld leaves alone what those had whose sighting does not tell it.
 func (w *writeRows) writeHeld(ctx context.Context, tx pgx.Tx, fresh [][]byte) error {
 	h := &w.held
+	fresh = slices.DeleteFunc(fresh, func(hash []byte) bool { return !w.told[Hash(hash)] })
 	if _, err := tx.Exec(ctx, heldGoneSQL, fresh, h.hash, h.kind, h.name); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ const (
 	maxPending  = 4 << 20          // bytes that wait to be written, by estimate; beyond, sightings and touches are dropped
 	maxBatch    = 1000             // keys that are written in one transaction
 	maxDelay    = time.Second      // from the first that waits to the write
+	maxPoison   = 1000             // keys that are told of as refused by the store; beyond, they are told of again
 	maxWanted   = 10_000           // keys whose sighting is wanted; beyond, what is lost of a key comes with its next token
 	maxBackoff  = 30 * time.Second // between tries, after failures
 	writeWithin = 30 * time.Second // one batch
@@ -21,8 +22,9 @@ const (
 
 // recorder gathers what is seen and writes it in the background.
 type recorder struct {
-	write func(context.Context, batch) (written, error) // writes, and brings the states to memory
-	seed  maphash.Seed
+	write   func(context.Context, batch) (written, error) // writes, and brings the states to memory
+	refused func(Hash, error)                             // told of a key that cannot be written, once while it is remembered
+	seed    maphash.Seed
 
 	lock    sync.Mutex
 	waits   pending
@@ -31,6 +33,7 @@ type recorder struct {
 	stopped bool // nothing is taken any more
 	lately  *lately
 	wanted  map[Hash]struct{}
+	poison  map[Hash]struct{} // keys of which refused was told
 
 	wants    atomic.Int64 // how many are wanted
 	written  atomic.Uint64
@@ -44,15 +47,19 @@ type recorder struct {
 
 func newRecorder(write func(context.Context, batch) (written, error)) *recorder {
 	return &recorder{
-		write: write, seed: maphash.MakeSeed(), room: maxPending,
-		waits: pending{entries: map[Hash]*entry{}}, lately: newLately(), wanted: map[Hash]struct{}{},
+		write: write, refused: func(Hash, error) {}, seed: maphash.MakeSeed(), room: maxPending,
+		waits: pending{entries: map[Hash]*entry{}}, lately: newLately(), wanted: map[Hash]struct{}{}, poison: map[Hash]struct{}{},
 		gate: make(chan struct{}, 1), first: make(chan struct{}, 1), full: make(chan struct{}, 1),
 	}
 }
 
 // see takes note of a sighting; where it tells nothing new in this minute it is none.
 func (r *recorder) see(hash Hash, sighting *Sighting) {
-	now := noted{sighting.digest(r.seed), r.clientDigest(sighting.Client), minute(sighting.At)}
+	mark := sighting.Mark
+	if mark == 0 {
+		mark = sighting.digest(r.seed)
+	}
+	now := noted{mark, r.clientDigest(sighting.Client), minute(sighting.At)}
 	bytes := sighting.bytes()
 	r.lock.Lock()
 	defer r.lock.Unlock()
@@ -70,6 +77,27 @@ func (r *recorder) see(hash Hash, sighting *Sighting) {
 	r.wake()
 }
 
+// again reports that a sighting of this mark is the last thing that was noted of the key, and none is wanted; then it takes
+// note of the token as touch does.
+func (r *recorder) again(hash Hash, mark uint64, at time.Time, client string) bool {
+	digest, minute := r.clientDigest(client), minute(at)
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if len(r.wanted) > 0 {
+		if _, wanted := r.wanted[hash]; wanted {
+			return false
+		}
+	}
+	last, found := r.lately.get(hash)
+	if !found || last.digest != mark || mark == 0 {
+		return false
+	}
+	if last.client != digest || last.minute != minute {
+		r.come(hash, noted{mark, digest, minute}, at, client)
+	}
+	return true
+}
+
 // touch takes note of a known user's token; a second one of a minute and client is none.
 func (r *recorder) touch(hash Hash, at time.Time, client string) {
 	digest, minute := r.clientDigest(client), minute(at)
@@ -79,12 +107,17 @@ func (r *recorder) touch(hash Hash, at time.Time, client string) {
 	if found && last.client == digest && last.minute == minute {
 		return
 	}
+	r.come(hash, noted{last.digest, digest, minute}, at, client)
+}
+
+// come needs the lock.
+func (r *recorder) come(hash Hash, now noted, at time.Time, client string) {
 	if r.stopped || r.waits.bytes+r.flying+entryBytes > r.room {
 		r.drop(hash)
 		return
 	}
 	r.waits.touch(hash, at, client)
-	r.lately.put(hash, noted{last.digest, digest, minute})
+	r.lately.put(hash, now)
 	r.wake()
 }
 
@@ -161,7 +194,7 @@ func (r *recorder) run(ctx context.Context) {
 		if !r.pause(ctx, failures) {
 			return
 		}
-		if err := r.flush(ctx, maxBatch); err != nil {
+		if err := r.flush(ctx); err != nil {
 			failures++
 			signal(r.first)
 			continue
@@ -188,19 +221,19 @@ func (r *recorder) pause(ctx context.Context, failures int) bool {
 }
 
 // flush writes what waits now, and ends at the first error.
-func (r *recorder) flush(ctx context.Context, size int) error {
+func (r *recorder) flush(ctx context.Context) error {
 	r.lock.Lock()
 	last := r.waits.number
 	r.lock.Unlock()
 	for {
-		if more, err := r.flushOne(ctx, last, size); err != nil || !more {
+		if more, err := r.flushOne(ctx, last); err != nil || !more {
 			return err
 		}
 	}
 }
 
 // flushOne writes one batch, if anything waits that is no newer than last.
-func (r *recorder) flushOne(ctx context.Context, last uint64, size int) (more bool, err error) {
+func (r *recorder) flushOne(ctx context.Context, last uint64) (more bool, err error) {
 	if err := r.enter(ctx); err != nil {
 		return false, err
 	}
@@ -210,23 +243,59 @@ func (r *recorder) flushOne(ctx context.Context, last uint64, size int) (more bo
 		r.lock.Unlock()
 		return false, nil
 	}
-	taken := r.waits.take(size)
+	taken := r.waits.take(maxBatch)
 	for _, e := range taken {
 		r.flying += e.bytes
 	}
 	r.lock.Unlock()
-	within, cancel := context.WithTimeout(ctx, writeWithin)
-	defer cancel()
-	done, err := r.write(within, batchOf(taken))
-	r.landed(taken, done, err)
-	return true, err
+	return true, r.land(ctx, taken)
 }
 
-// landed takes note of what came of a batch.
+// land writes the entries. Where the store is well and does not take one of them, it finds that one by halves and leaves
+// it out, so that it does not hold the others up for ever.
+func (r *recorder) land(ctx context.Context, taken []*entry) error {
+	within, cancel := context.WithTimeout(ctx, writeWithin)
+	done, err := r.write(within, batchOf(taken))
+	cancel()
+	if !errors.Is(err, errRow) {
+		r.landed(taken, done, err)
+		return err
+	}
+	if len(taken) == 1 {
+		r.leaveOut(taken[0], err)
+		return nil
+	}
+	half := len(taken) / 2
+	if err := r.land(ctx, taken[:half]); err != nil {
+		r.landed(taken[half:], written{}, err)
+		return err
+	}
+	return r.land(ctx, taken[half:])
+}
+
+// leaveOut gives an entry up that the store does not take.
+func (r *recorder) leaveOut(e *entry, err error) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.flying -= e.bytes
+	r.dropped.Add(1)
+	if _, told := r.poison[e.hash]; told {
+		return
+	}
+	if len(r.poison) >= maxPoison {
+		clear(r.poison)
+	}
+	r.poison[e.hash] = struct{}{}
+	r.refused(e.hash, err)
+}
+
+// landed takes note of what came of entries.
 func (r *recorder) landed(taken []*entry, done written, err error) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	r.flying = 0
+	for _, e := range taken {
+		r.flying -= e.bytes
+	}
 	switch {
 	case err == nil:
 		r.written.Add(uint64(len(taken) - len(done.missing)))
@@ -266,8 +335,8 @@ func (r *recorder) hurry(ctx context.Context, hash Hash) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, hurryWithin)
 	defer cancel()
-	_ = r.flush(ctx, maxBatch) // it is counted and told of as any other; the change goes on without
-	if r.enter(ctx) == nil {   // nor is it in a batch on its way
+	_ = r.flush(ctx)         // it is counted and told of as any other; the change goes on without
+	if r.enter(ctx) == nil { // nor is it in a batch on its way
 		r.leave()
 	}
 }

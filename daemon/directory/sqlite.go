@@ -113,6 +113,8 @@ func (s *sqliteStore) judge(err error) error {
 		}
 	case sqliteCorrupt, sqliteNotADatabase:
 		return fmt.Errorf("%w: %s: %w", errDamaged, s.path, err)
+	case sqliteTooBig, sqliteConstraint, sqliteMismatch:
+		return fmt.Errorf("%w: %s: %w", errRow, s.path, err)
 	}
 	return fmt.Errorf("%s: %w", s.path, err)
 }
@@ -125,6 +127,9 @@ const (
 	sqliteCorrupt      = 11
 	sqliteFull         = 13
 	sqliteCantOpen     = 14
+	sqliteTooBig       = 18
+	sqliteConstraint   = 19
+	sqliteMismatch     = 20
 	sqliteNotADatabase = 26
 	sqliteFsync        = 10 | 4<<8
 	sqliteDirFsync     = 10 | 5<<8

@@ -93,7 +93,7 @@ func TestABackupWhileWritingIsConsistent(t *testing.T) {
 		users := map[string]string{}
 		err := copied.each(t.Context(), func(user User) error {
 			if user.Email != "" {
-				wantWhole(t, user)
+				wantWhole(t, copied, user.Key)
 				users[user.Key.ID] = user.Email
 			}
 			return nil

@@ -61,7 +61,8 @@ func (s *sqliteStore) checkAll(ctx context.Context) error {
 		}
 		err := r.rows(selectUser, nil, func(rows *sql.Rows) error {
 			profiles++
-			return scanUser(rows, new(User), false)
+			_, _, err := scanUser(rows, false)
+			return err
 		})
 		if err == nil && profiles != users {
 			err = fmt.Errorf("%w: %d users have no profile", errDamaged, users-profiles)
@@ -80,7 +81,7 @@ func (s *sqliteStore) check(ctx context.Context, which string) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var line string
 		if err := rows.Scan(&line); err != nil {

@@ -28,7 +28,11 @@ func readEverything(t *testing.T, s store) (all everything, err error) {
 	if _, err = s.load(t.Context(), func(hash Hash, state State) { all.states[hash] = state }); err != nil {
 		return all, err
 	}
-	if err = s.each(t.Context(), func(user User) error { all.users = append(all.users, user); return nil }); err != nil {
+	if err = s.each(t.Context(), func(user User) error {
+		whole, err := s.user(t.Context(), user.Key)
+		all.users = append(all.users, whole)
+		return err
+	}); err != nil {
 		return all, err
 	}
 	if all.changes, err = s.changed(t.Context(), 0); err != nil {

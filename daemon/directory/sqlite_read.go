@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,7 +23,7 @@ func (s *sqliteStore) load(ctx context.Context, each func(Hash, State)) (sequenc
 	if err != nil {
 		return 0, s.judge(err)
 	}
-	defer tx.Rollback() // it only read
+	defer func() { _ = tx.Rollback() }() // it only read
 	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(sequence), 0) FROM change`).Scan(&sequence); err != nil {
 		return 0, s.judge(err)
 	}
@@ -88,7 +89,7 @@ func (s *sqliteStore) changes(ctx context.Context, query string, arguments ...an
 	if err != nil {
 		return nil, s.judge(err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var all []Change
 	for rows.Next() {
 		var c Change
@@ -119,7 +120,7 @@ func (s *sqliteStore) read(ctx context.Context, part func(*reader) error) error 
 	if err != nil {
 		return s.judge(err)
 	}
-	defer tx.Rollback() // it only read
+	defer func() { _ = tx.Rollback() }() // it only read
 	return s.judge(part(&reader{ctx, tx, map[string]*sql.Stmt{}}))
 }
 
@@ -137,7 +138,7 @@ func (r *reader) rows(query string, arguments []any, scan func(*sql.Rows) error)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return err
@@ -184,9 +185,10 @@ const selectUser = `SELECT u.id, u.state, u.app, u.first_seen, u.last_seen,
 func (r *reader) user(id int64, claims bool) (User, error) {
 	var user User
 	found := false
-	err := r.rows(selectUser+`WHERE u.id = ?`, []any{id}, func(rows *sql.Rows) error {
+	err := r.rows(selectUser+`WHERE u.id = ?`, []any{id}, func(rows *sql.Rows) (err error) {
 		found = true
-		return scanUser(rows, &user, claims)
+		user, _, err = scanUser(rows, claims)
+		return err
 	})
 	if err != nil {
 		return User{}, err
@@ -197,16 +199,17 @@ func (r *reader) user(id int64, claims bool) (User, error) {
 	return user, r.held(id, &user)
 }
 
-func scanUser(rows *sql.Rows, u *User, claims bool) error {
-	var id, firstSeen, lastSeen, sum, changedAt int64
+// scanUser gives the user of a row of selectUser, and his number.
+func scanUser(rows *sql.Rows, claims bool) (u User, id int64, err error) {
+	var firstSeen, lastSeen, sum, changedAt int64
 	var p profile
-	err := rows.Scan(&id, &u.State, &u.App, &firstSeen, &lastSeen, &u.Provider, &u.Client, &p.authority, &p.id, &p.name,
+	err = rows.Scan(&id, &u.State, &u.App, &firstSeen, &lastSeen, &u.Provider, &u.Client, &p.authority, &p.id, &p.name,
 		&p.email, &p.first, &p.last, &p.scopes, &p.refused, &p.guest, &p.admin, &p.claims, &sum, &u.ChangedBy, &changedAt)
 	if err != nil {
-		return err
+		return User{}, 0, err
 	}
 	if sum != p.sum() {
-		return fmt.Errorf("%w: the profile of a user", errDamaged)
+		return User{}, 0, fmt.Errorf("%w: the profile of a user", errDamaged)
 	}
 	u.Key = Key{Authority: p.authority, ID: p.id}
 	u.User, u.Email, u.First, u.Last, u.Scopes, u.Refused = p.name, p.email, p.first, p.last, p.scopes, p.refused
@@ -214,9 +217,9 @@ func scanUser(rows *sql.Rows, u *User, claims bool) error {
 	u.FirstSeen, u.LastSeen, u.ChangedAt = fromMicros(firstSeen), fromMicros(lastSeen), fromMicros(changedAt)
 	u.Groups, u.Roles = []Held{}, []Held{}
 	if !claims || p.claims == "" {
-		return nil
+		return u, id, nil
 	}
-	return json.Unmarshal([]byte(p.claims), &u.Claims)
+	return u, id, json.Unmarshal([]byte(p.claims), &u.Claims)
 }
 
 // held adds what the user had when he was seen last.
@@ -287,15 +290,47 @@ func (s *sqliteStore) each(ctx context.Context, give func(User) error) error {
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			user, err := r.user(id, true)
-			if err != nil {
-				return err
-			}
-			if err := give(user); err != nil {
+		for chunk := range slices.Chunk(ids, eachChunk) {
+			if err := r.chunk(chunk, give); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// eachChunk is how many users are read by one statement: one for each user takes three times as long.
+const eachChunk = 500
+
+// chunk gives the users of these numbers, in their order.
+func (r *reader) chunk(ids []int64, give func(User) error) error {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	place := make(map[int64]int, len(ids))
+	for i, id := range ids {
+		place[id] = i
+	}
+	users, found := make([]User, len(ids)), 0
+	err = r.rows(selectUser+`WHERE u.id IN (SELECT value FROM json_each(?))`, []any{string(list)}, func(rows *sql.Rows) error {
+		user, id, err := scanUser(rows, true)
+		if err == nil {
+			users[place[id]] = user
+			found++
+		}
+		return err
+	})
+	if err == nil && found < len(ids) {
+		err = fmt.Errorf("%w: a user has no profile", errDamaged)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range users {
+		if err := give(users[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -109,7 +109,7 @@ func migrateOne(ctx context.Context, db *sql.DB, to int, version, step string) e
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after Commit it does nothing
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	if _, err := tx.ExecContext(ctx, step); err != nil {
 		return err
 	}

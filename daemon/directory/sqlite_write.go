@@ -54,7 +54,7 @@ func (s *sqliteStore) transact(ctx context.Context, part func(*sqliteTx) error) 
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after Commit it does nothing
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
 	t := &sqliteTx{
 		Context: context.WithoutCancel(ctx), tx: tx,
 		statements: map[string]*sql.Stmt{}, words: map[word]int64{}, now: time.Now().UnixMicro(),
@@ -213,7 +213,7 @@ func (t *sqliteTx) profile(user int64, s *Sighting) error {
 	if len(s.Claims) > 0 {
 		claims, err := marshalClaims(s.Claims)
 		if err != nil {
-			return fmt.Errorf("the claims of a sighting: %w", err)
+			return fmt.Errorf("%w: the claims of a sighting: %w", errRow, err)
 		}
 		p.claims = string(claims)
 	}
@@ -267,8 +267,11 @@ func sumOf(texts ...string) int64 {
 	return int64(sum)
 }
 
-// hold makes the user have what the sighting names, and nothing else.
+// hold makes the user have what the sighting names, and nothing else; where it does not tell, what he had.
 func (t *sqliteTx) hold(user, provider int64, s *Sighting) error {
+	if !s.told() {
+		return nil
+	}
 	want, err := t.wanted(provider, s)
 	if err != nil {
 		return err
@@ -338,7 +341,7 @@ func (t *sqliteTx) have(user int64) (map[int64]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	have := map[int64]int{}
 	for rows.Next() {
 		var id int64

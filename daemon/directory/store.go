@@ -20,7 +20,8 @@ type store interface {
 	// is: only a key that is new gets Active or Waiting; and one that is Waiting, which no administrator makes anybody,
 	// becomes Active by a sighting that is not. A sighting or touch that is older than the last one in the store changes
 	// nothing else, unless that one lies in the future of the store's clock. It reports what did not find its row (a touch
-	// of somebody who was forgotten), and the states of the sightings' keys after it, those left alone too.
+	// of somebody who was forgotten), and the states of the sightings' keys after it, those left alone too. The error is
+	// errRow where a row of the batch can never be written.
 	write(ctx context.Context, batch batch) (written, error)
 
 	// change makes the change durable and gives it with Sequence, Before and After filled in, as decide says; errSame where
@@ -38,7 +39,7 @@ type store interface {
 	history(ctx context.Context, key Key, limit int) ([]Change, error)
 	held(ctx context.Context, kind Kind) ([]Count, error)
 	unmatched(ctx context.Context, limit int) ([]Unmatched, error)
-	// each gives every user with the Claims, in the order of the last sighting, newest first.
+	// each gives every user with the Claims and without what he holds, in the order of the last sighting, newest first.
 	each(ctx context.Context, give func(User) error) error
 
 	stats(ctx context.Context) (Figures, error)
@@ -122,6 +123,7 @@ type Figures struct {
 var (
 	ErrNotFound = errors.New("the directory knows nobody of that id")
 	errSame     = errors.New("the state is so already")
+	errRow      = errors.New("the store does not take what it is to write")
 	errRewound  = errors.New("the store was restored from an older one")
 )
 

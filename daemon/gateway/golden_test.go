@@ -223,14 +223,14 @@ func TestEveryReasonOnTheWire(t *testing.T) {
 			w := httptest.NewRecorder()
 			gateway.WriteDenial(w, &access.Decision{ID: "d1", Reason: r, Scope: "a\"\\\r\n b", RetryAfter: 1500 * time.Millisecond})
 			challenge := w.Header().Get("WWW-Authenticate")
-			want, retry := "Bearer", ""
+			want, retry, code := "Bearer", "", r.ErrorCode()
 			switch {
 			case r.Status() == 503:
 				want, retry = "", "2"
 			case r == reason.InvalidRequest:
 				want = `Bearer error="invalid_request"`
-			case r == reason.Scope:
-				want = `Bearer error="insufficient_scope", scope="a b"`
+			case r == reason.Scope, r == reason.Route: // the route asks for scopes
+				want, code = `Bearer error="insufficient_scope", scope="a b"`, "insufficient_scope"
 			case r.Status() == 401 && r != reason.NoToken:
 				want = `Bearer error="invalid_token"`
 			}
@@ -238,7 +238,7 @@ func TestEveryReasonOnTheWire(t *testing.T) {
 				t.Errorf("%d, WWW-Authenticate %q, Retry-After %q; want %d, %q, %q",
 					w.Code, challenge, w.Header().Get("Retry-After"), r.Status(), want, retry)
 			}
-			if got, want := w.Body.String(), `{"error":"`+r.ErrorCode()+`","reason":"`+r.String()+`","decision_id":"d1"}`+"\n"; got != want {
+			if got, want := w.Body.String(), `{"error":"`+code+`","reason":"`+r.String()+`","decision_id":"d1"}`+"\n"; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})

@@ -60,6 +60,12 @@ func mint(t *testing.T, user string) string {
 // newGate makes a gate that knows the reader as one of the Analysts.
 func newGate(t testing.TB, proxy config.Proxy) *access.Gate {
 	t.Helper()
+	return changedGate(t, proxy, func(*config.Config) {})
+}
+
+// changedGate is newGate with a configuration that change edits.
+func changedGate(t testing.TB, proxy config.Proxy, change func(*config.Config)) *access.Gate {
+	t.Helper()
 	provider := config.Provider{
 		Name: "contoso", TenantID: entratest.Sample().TenantID, ApplicationID: apiID, Authority: tenant().URL(),
 		ClientApplicationIDs: []string{desktopApp}, Guests: config.GuestsAllow,
@@ -73,6 +79,7 @@ func newGate(t testing.TB, proxy config.Proxy) *access.Gate {
 		Enabled: true, Providers: []config.Provider{provider}, Groups: []config.Local{{Name: "Analysts", Values: []string{analysts}}},
 		Server: config.Server{Headers: headers}, Proxy: proxy,
 	}
+	change(cfg)
 	policy, faults := mapping.Compile(cfg.Rules())
 	if policy == nil {
 		t.Fatal(faults)

@@ -7,6 +7,14 @@
 // headers and trailers of the request, and an Upgrade to any protocol but WebSocket. A request target whose path cannot
 // be passed on unchanged is answered 400. The answer gets X-Claimd-Decision. A WebSocket connection, and a stream of
 // server-sent events, ends within a second or two after the gate would refuse its request.
+//
+// In front it speaks HTTP/1, and on a connection with TLS HTTP/2 too, where a request that HTTP/1 would say in another
+// way is answered 400; WebSockets come by HTTP/1 (RFC 8441 is not offered). Behind it speaks HTTP/1 alone: trailers of
+// the answer pass, gRPC, which wants HTTP/2 from end to end, does not. An https upstream's certificate is verified for
+// the host in its address with the roots of this host (or SSL_CERT_FILE); [outbound] and its ca_file are for providers.
+//
+// Limits in front: 48 KiB of header, 5 s for the TLS handshake, 5 s for a header, 60 s idle, 100 requests at once on an
+// HTTP/2 connection; a body may be of any size and take any time. Behind: see upstream.go.
 package proxy
 
 import (
@@ -45,22 +53,27 @@ type door struct {
 // ServeHTTP judges the request and passes it on, or refuses it as the gateway's door does.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request := access.Request{
-		Header: r.Header, Strips: true, Original: &access.Original{Method: r.Method, Host: r.Host, Target: r.RequestURI},
+		Header: r.Header, Strips: true, Original: original(r),
 	}
 	decision := d.gate.Decide(r.Context(), request)
 	if !decision.Allowed() {
-		gateway.LeaveBody(w, r)
+		leaveBody(w, r)
 		gateway.WriteDenial(w, &decision)
+		return
+	}
+	if !translates(r) {
+		leaveBody(w, r)
+		gateway.WriteError(w, http.StatusBadRequest, "bad_request", decision.ID)
 		return
 	}
 	if r.Method == http.MethodConnect {
 		// It asks for a tunnel to an address of the client's choice, which no API behind a proxy gives.
-		gateway.LeaveBody(w, r)
+		leaveBody(w, r)
 		gateway.WriteError(w, http.StatusMethodNotAllowed, "method_not_allowed", decision.ID)
 		return
 	}
 	if !keepsPath(r) {
-		gateway.LeaveBody(w, r)
+		leaveBody(w, r)
 		gateway.WriteError(w, http.StatusBadRequest, "bad_request", decision.ID)
 		return
 	}
@@ -104,7 +117,7 @@ func (d *door) failed(w http.ResponseWriter, r *http.Request, id string, err err
 		d.log.Warn("the upstream did not answer", zap.String("decision_id", id),
 			zap.String("error", access.Clean(err.Error())), suppressed)
 	}
-	gateway.LeaveBody(w, r)
+	leaveBody(w, r)
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		gateway.WriteError(w, http.StatusGatewayTimeout, "gateway_timeout", id)

@@ -2,7 +2,9 @@ package token
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"hash/maphash"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,6 +34,35 @@ func (c *Claims) Keep(names ...string) map[string]json.RawMessage {
 		}
 	}
 	return kept
+}
+
+// Mix puts what Keep keeps of the name into the hash, without a copy of it.
+func (c *Claims) Mix(h *maphash.Hash, name string) {
+	claim := topLevel(name)
+	raw := c.raw(claim)
+	if claim == "" || raw == nil {
+		raw = []byte("null")
+	}
+	mix(h, raw)
+}
+
+// MixMarks does so with the marks of overage.
+func (c *Claims) MixMarks(h *maphash.Hash) {
+	for _, mark := range overageMarks() {
+		var raw []byte
+		if c.Has(mark) {
+			raw = c.raw(mark)
+		}
+		mix(h, raw)
+	}
+}
+
+// mix puts a value with its length, so that two in a row are not as two others.
+func mix(h *maphash.Hash, raw []byte) {
+	var length [8]byte
+	binary.LittleEndian.PutUint64(length[:], uint64(len(raw)))
+	_, _ = h.Write(length[:]) // it never fails
+	_, _ = h.Write(raw)
 }
 
 // Kept is what is kept of a verified token for long, to be looked at again under another configuration.

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"net"
@@ -18,12 +20,14 @@ import (
 var listenerChecks = []check[listener]{
 	{name: "answers", ask: (*listener).askAnswer},
 	{name: "plaintext", ask: (*listener).askPlaintext},
+	{name: "certificate", ask: (*listener).askCertificate},
 }
 
 // listener is one address that claimd listens on.
 type listener struct {
 	admin.Listener
 	client *http.Client
+	leaf   *x509.Certificate // that of the files, where the address speaks TLS; nil: they hold none
 }
 
 // askListeners asks at each address that the daemon has bound: which those are it alone knows, as systemd may have
@@ -35,6 +39,7 @@ func askListeners(ctx context.Context, options Options, h *host) []finding.Findi
 	var findings []finding.Finding
 	for _, bound := range h.status.Listeners {
 		l := &listener{Listener: bound, client: clientTo(bound.Address)}
+		l.useTLS(options.Loaded)
 		findings = append(findings, ask(ctx, options.Step, bound.Door+" "+bound.Address, l, listenerChecks)...)
 	}
 	return findings
@@ -66,6 +71,9 @@ func isUnspecified(host string) bool {
 
 // askAnswer asks each door what it must answer without a token.
 func (l *listener) askAnswer(ctx context.Context) finding.Finding {
+	if l.TLS && l.leaf == nil {
+		return finding.Untold("see the answer about the configuration", "%s speaks TLS, and the certificate is not read here", l.Address)
+	}
 	switch l.Door {
 	case "server":
 		return l.askServer(ctx)
@@ -116,7 +124,11 @@ func (l *listener) askAPI(ctx context.Context) finding.Finding {
 }
 
 func (l *listener) status(ctx context.Context, path string) (status int, decision string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://claimd"+path, nil)
+	scheme := "http"
+	if l.TLS {
+		scheme = "https"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://claimd"+path, nil)
 	if err != nil {
 		return 0, "", err
 	}
@@ -132,13 +144,16 @@ func (l *listener) silent(ctx context.Context, err error) finding.Finding {
 	if errors.Is(err, fs.ErrPermission) {
 		return finding.Untold("run claimctl as root, or as a member of its group", "this user may not use %s", l.Address)
 	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return finding.Bad("claimctl reload tells why", "%s shows another certificate than tls_certificate holds", l.Address)
+	}
 	return finding.Bad("journalctl -u claimd", "%s", dialCause(ctx, err))
 }
 
 // askPlaintext tells of addresses that other hosts reach without TLS. It does not arise for the others.
 func (l *listener) askPlaintext(context.Context) finding.Finding {
 	host, _, err := net.SplitHostPort(l.Address)
-	if strings.HasPrefix(l.Address, "unix:") || err != nil || config.IsLoopback(host) {
+	if l.TLS || strings.HasPrefix(l.Address, "unix:") || err != nil || config.IsLoopback(host) {
 		return finding.Finding{}
 	}
 	return finding.Untold("listen on loopback or a unix socket, or see to it that nobody else is on that network",
