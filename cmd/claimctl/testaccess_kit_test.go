@@ -341,6 +341,7 @@ var settledAccess = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ?(UTC|Z)`), "TIME"},
 	{regexp.MustCompile(`TIME, (in )?(\d+ h )?(\d+ (min|s)|\dh\d+m\d+s)( ago)?`), "TIME, SPAN"},
 	{regexp.MustCompile(`(X-Claimd-Decision:|decision   |claimctl denials) \S+-\d+`), "$1 DECISION"},
+	{regexp.MustCompile(`user state        (active|not known yet, and let in)`), "user state        KNOWN OR NOT"}, // whichever test was first
 	{regexp.MustCompile(`-L \d+:localhost:\d+`), "-L PORT:localhost:PORT"},
 	{regexp.MustCompile(`/login\.contoso\.example/5f2a7c41-93be-4d08-a6f5-1c0e7b94d2a3/oauth2/v2\.0/authorize\?\S+`), "/login.contoso.example/AUTHORIZE"},
 }

@@ -89,7 +89,12 @@ func (g *Gate) Denials() *Denials { return g.denials }
 
 // Decide judges the request on one Snapshot to its end. A refusal is logged (one line a reason and second) and kept
 // for Denials. A panic on the way is logged and counted, and nobody is let in by it.
-func (g *Gate) Decide(ctx context.Context, request Request) (decision Decision) {
+func (g *Gate) Decide(ctx context.Context, request Request) Decision {
+	return g.decide(ctx, request, true)
+}
+
+// decide judges the request; told: it counts, and a refusal is logged and kept.
+func (g *Gate) decide(ctx context.Context, request Request, told bool) (decision Decision) {
 	decision = Decision{ID: g.ids.next(), snapshot: g.snapshot.Load()}
 	defer func() {
 		if broken := recover(); broken != nil {
@@ -100,7 +105,11 @@ func (g *Gate) Decide(ctx context.Context, request Request) (decision Decision) 
 	}()
 	j := judgement{snapshot: decision.snapshot, now: g.now()}
 	spoofed, judged := g.take(ctx, &j, &decision, request)
-	if !judged {
+	switch {
+	case !judged:
+		return decision
+	case !told:
+		decision.Reason = j.reason
 		return decision
 	}
 	g.counts.observe(g.now().Sub(j.now), j.kept)
@@ -129,18 +138,9 @@ func (g *Gate) take(ctx context.Context, j *judgement, decision *Decision, reque
 
 // Still reports whether a request that was let in would be let in now, on the Snapshot of the moment: what a door asks
 // about a stream that lasts. It leaves no denial and no count behind. What cannot be judged may not go on.
-func (g *Gate) Still(ctx context.Context, request Request) (still bool) {
-	decision := Decision{ID: g.ids.next(), snapshot: g.snapshot.Load()}
-	defer func() {
-		if broken := recover(); broken != nil {
-			g.counts.panics.Add(1)
-			g.log.panicked(decision.ID, broken)
-			still = false
-		}
-	}()
-	j := judgement{snapshot: decision.snapshot, now: g.now()}
-	_, judged := g.take(ctx, &j, &decision, request)
-	return judged && j.reason == reason.None
+func (g *Gate) Still(ctx context.Context, request Request) bool {
+	decision := g.decide(ctx, request, false)
+	return decision.Allowed()
 }
 
 // read makes the checks on the request itself, but for the characters of the token. spoofed is the identity header that
