@@ -45,6 +45,13 @@ func (p *paper) fail(err error) {
 	p.fails = err
 }
 
+// written gives the batches so far.
+func (p *paper) written() []batch {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return slices.Clone(p.batches)
+}
+
 // lines gives what was written, a line each.
 func (p *paper) lines() []string {
 	p.lock.Lock()
@@ -172,13 +179,13 @@ func TestEnoughForABatchIsWrittenAtOnce(t *testing.T) {
 			see(r, sighted(fmt.Sprint("user", i), 0, "app"))
 		}
 		synctest.Wait()
-		if len(p.batches) == 0 || len(p.batches[0].sightings) != maxBatch {
-			t.Errorf("no full batch is written at once: %d batches", len(p.batches))
+		if early := p.written(); len(early) == 0 || len(early[0].sightings) != maxBatch {
+			t.Errorf("no full batch is written at once: %d batches", len(early))
 		}
 		time.Sleep(maxDelay)
 		synctest.Wait()
 		next := 0
-		for _, b := range p.batches {
+		for _, b := range p.written() {
 			if len(b.sightings) > maxBatch {
 				t.Errorf("a batch of %d", len(b.sightings))
 			}
