@@ -292,8 +292,10 @@ func threeStates(t *testing.T, w *world) {
 		{"whose roles are left out", claims{"_claim_names": claims{"roles": "src1"}}, overage},
 	})
 	wantFaults(t, []flawed{
-		{soundHead + `groups_overage = "graph"`, "claimd.toml:8: provider.contoso.groups_overage: not available in this version"},
-		{soundHead + "[provider.contoso.graph]\ncache = \"5m\"", "claimd.toml:8: provider.contoso.graph: not available in this version"},
+		{soundHead + `groups_overage = "graph"`, "claimd.toml:8: provider.contoso.groups_overage: \"graph\" asks Microsoft Graph as an application: want its secret or its certificate, got neither" +
+			"\n  hint: write client_secret_file or client_certificate_file under [provider.contoso.graph]" +
+			"\nnotice: claimd.toml:8: provider.contoso.groups_overage: users of whom Entra ID leaves the groups out stay refused while \"Analysts\" is matched by its name" +
+			"\n  hint: name it by its object ID: display names are not unique, so that Microsoft Graph is not asked about them"},
 	})
 }
 

@@ -218,14 +218,15 @@ func opaqueTokens(t *testing.T, w *world) {
 		c.ask(t, token).want(t, token, want)
 	}
 	for _, value := range []string{"userinfo", "introspection"} {
-		wantFaults(t, []flawed{{soundHead + `opaque_tokens = "` + value + `"`, "claimd.toml:8: provider.contoso.opaque_tokens: not available in this version"}})
+		wantFaults(t, []flawed{{soundHead + `opaque_tokens = "` + value + `"`, `claimd.toml:8: provider.contoso.opaque_tokens: is a key of kind = "oidc", and this provider is kind = "entra"` +
+			"\n  hint: take it out, or change kind"}})
 	}
 	wantFaults(t, []flawed{
 		{soundHead + `opaque_tokens = "refuse"`, ""},
 		{"[groups]\nAnalysts = \"\"\n[provider.jumpcloud]\nkind = \"oidc\"\nissuer = \"https://oauth.id.jumpcloud.com/\"\nopaque_tokens = \"userinfo\"",
-			"claimd.toml:4: provider.jumpcloud.kind: not available in this version\n" +
-				"claimd.toml:5: provider.jumpcloud.issuer: not available in this version\n" +
-				"claimd.toml:6: provider.jumpcloud.opaque_tokens: not available in this version"},
+			"claimd.toml:6: provider.jumpcloud.opaque_tokens: not available in this version\n" +
+				"notice: claimd.toml:6: provider.jumpcloud.opaque_tokens: names no audience: a token that the provider has issued for any other application opens this API too\n" +
+				"  hint: prefer JWTs or introspection where the provider has them"},
 	})
 }
 

@@ -53,6 +53,7 @@ func newCloud(t *testing.T) *cloud {
 // asMicrosoft writes the documents as those of the real cloud: the v1.0 issuer has a host of its own.
 func asMicrosoft(what string, body []byte) []byte {
 	body = bytes.ReplaceAll(body, []byte(`"cloud_instance_name":"localhost"`), []byte(`"cloud_instance_name":"microsoftonline.com"`))
+	body = bytes.ReplaceAll(body, []byte(`"msgraph_host":"`+cloudHost+`"`), []byte(`"msgraph_host":"graph.microsoft.com"`))
 	if what == "v1 document" {
 		issuer := `"issuer":"https://` + cloudHost + "/" + contosoTenant + `/"`
 		body = bytes.ReplaceAll(body, []byte(issuer), []byte(`"issuer":"https://sts.windows.net/`+contosoTenant+`/"`))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/claimd/claimd/daemon"
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/entratest"
+	"github.com/claimd/claimd/daemon/keys"
 )
 
 // jsonNull is a claim that is there and null; a nil one is left out.
@@ -248,7 +250,7 @@ func (c *claimd) ready(t *testing.T) {
 		must(t, err)
 		live := 0
 		for _, provider := range status.Providers {
-			if provider.Documents[0].Live && provider.Documents[1].Live {
+			if !slices.ContainsFunc(provider.Documents, func(d keys.DocumentStatus) bool { return !d.Live }) {
 				live++
 			}
 		}

@@ -16,7 +16,7 @@ type row struct {
 var sections = []struct {
 	name string
 	rows int
-}{{"A", 19}, {"B", 17}, {"D", 33}, {"X", 6}}
+}{{"A", 19}, {"B", 17}, {"C", 9}, {"D", 33}, {"X", 6}}
 
 // elsewhere are the rows that a request cannot show here, and why.
 var elsewhere = map[string]string{
@@ -27,7 +27,7 @@ var elsewhere = map[string]string{
 
 // featureRows are all rows that have a case.
 func featureRows() []row {
-	return slices.Concat(rowsOfTokens(), rowsOfApps(), rowsOfProviders(), rowsOfService(), rowsOfMapping(), rowsOfGroups(), rowsOfAll())
+	return slices.Concat(rowsOfTokens(), rowsOfApps(), rowsOfProviders(), rowsOfService(), rowsOfJumpCloud(), rowsOfMapping(), rowsOfGroups(), rowsOfAll())
 }
 
 // TestFeatures runs a case for each row against running tenants and running claimds, over HTTP.

@@ -35,7 +35,7 @@ var owners = map[string]struct {
 	"github.com/go-json-experiment/json":  {[]string{"daemon/keys", "daemon/token"}, "strict JSON: no duplicates, no bad UTF-8"},
 	"github.com/jackc/pgx/v5":             {[]string{"daemon/directory", "daemon/postgrestest"}, "PostgreSQL"},
 	"modernc.org/sqlite":                  {[]string{"daemon/directory"}, "SQLite without C"},
-	"github.com/maypok86/otter/v2":        {[]string{"daemon/access", "daemon/directory"}, "verified identities, bounded in bytes; what was written last of a user"},
+	"github.com/maypok86/otter/v2":        {[]string{"daemon/access", "daemon/directory", "daemon/graph"}, "verified identities, bounded in bytes; what was written last of a user; Graph's answers"},
 	"github.com/fsnotify/fsnotify":        {[]string{"daemon"}, "the reload loop's alarm clock"},
 	"github.com/coreos/go-systemd/v22":    {[]string{"daemon"}, "the talk with systemd"},
 	"github.com/spf13/cobra":              {[]string{"cmd/claimd", "cmd/claimctl", "cmd/fakeentra"}, "commands and flags"},

@@ -90,6 +90,7 @@ func (l *Loaded) compile() config.Faults {
 	if notice, ok := l.checkValidity(time.Now()); !ok {
 		faults = append(faults, notice)
 	}
+	faults = append(faults, l.checkGraphs()...)
 	if url := l.Config.Directory.URL; url != "" {
 		if fault, ok := l.checkDatabase(url); !ok {
 			faults = append(faults, fault)
@@ -156,11 +157,15 @@ func inOrder(faults config.Faults, main string) config.Faults {
 
 // source tells where a provider's keys come from.
 func source(provider *config.Provider) keys.Source {
+	if provider.IsOIDC() {
+		return keys.Source{Name: provider.Name, Issuer: provider.Issuer}
+	}
 	s := keys.Source{
 		Name:          provider.Name,
 		Authority:     provider.AuthorityURL(),
 		Tenant:        provider.TenantID,
 		ApplicationID: provider.ApplicationID,
+		CustomKeys:    provider.CustomSigningKeys,
 	}
 	if provider.Authority != "" {
 		return s // its documents name the issuers
@@ -168,6 +173,7 @@ func source(provider *config.Provider) keys.Source {
 	s.IssuerV1 = provider.Cloud.Issuer(entra.V1, provider.TenantID)
 	s.IssuerV2 = provider.Cloud.Issuer(entra.V2, provider.TenantID)
 	s.CloudInstance = provider.Cloud.InstanceName()
+	s.GraphHost = provider.Cloud.GraphHost()
 	return s
 }
 

@@ -188,7 +188,7 @@ func TestTheSourceOfKeysHasTheCloudsIssuersUnlessAnAuthorityIsSet(t *testing.T) 
 	provider := config.Provider{Name: "contoso", TenantID: "tid", ApplicationID: "app", Cloud: cloud}
 	want := keys.Source{
 		Name: "contoso", Authority: "https://login.microsoftonline.us", Tenant: "tid", ApplicationID: "app",
-		IssuerV1: "https://sts.windows.net/tid/", IssuerV2: "https://login.microsoftonline.us/tid/v2.0",
+		IssuerV1: "https://sts.windows.net/tid/", IssuerV2: "https://login.microsoftonline.us/tid/v2.0", GraphHost: "graph.microsoft.us",
 		CloudInstance: "microsoftonline.us",
 	}
 	if got := source(&provider); got != want {

@@ -65,7 +65,7 @@ func (p *people) user(ctx context.Context, provider, id string) (admin.UserDetai
 	cfg := p.serving().Config
 	user, changes, err := p.directory.User(ctx, key)
 	if errors.Is(err, directory.ErrNotFound) && len(changes) > 0 {
-		user, err = directory.User{Key: key, Provider: providerOf(cfg, key.Authority)}, nil
+		user, err = directory.User{Key: key, Provider: providerOf(cfg, key.Authority), NotBefore: p.directory.NotBefore(key.Hash())}, nil
 	}
 	if errors.Is(err, directory.ErrNotFound) {
 		return admin.UserDetail{}, nobody(id)
@@ -89,7 +89,7 @@ func (p *people) user(ctx context.Context, provider, id string) (admin.UserDetai
 
 // change makes a change; it leaves a line in the log once it is on disk (directory.Change).
 func (p *people) change(ctx context.Context, request admin.ChangeRequest, by string) (admin.Changed, error) {
-	unseen := request.Action == directory.Deactivate || request.Action == directory.Invite
+	unseen := request.Action == directory.Deactivate || request.Action == directory.Invite || request.Action == directory.Revoke
 	key, err := p.whom(ctx, string(request.Action), request.Provider, request.ID, unseen)
 	if err != nil {
 		return admin.Changed{}, err
@@ -105,7 +105,13 @@ func (p *people) change(ctx context.Context, request admin.ChangeRequest, by str
 		return admin.Changed{}, unsure(inWords(withCommand(err, provider, key)))
 	}
 	shown := newDeclared(cfg).show(user)
+	var notBefore, passes time.Time
+	if change.Action == directory.Revoke {
+		notBefore = p.directory.NotBefore(key.Hash())
+		passes = access.PassesFrom(cfg, key.Authority, notBefore)
+	}
 	return admin.Changed{
+		NotBefore: notBefore, Passes: passes,
 		Changed: changed, Action: request.Action, Provider: provider, Key: key,
 		User: user.User, Name: strings.TrimSpace(user.First + " " + user.Last),
 		Before: change.Before, After: change.After,

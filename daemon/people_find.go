@@ -150,7 +150,7 @@ func authorityOf(cfg *config.Config, provider string) string {
 }
 
 // authorityFor gives what the directory knows a provider's users by.
-func authorityFor(provider *config.Provider) string { return provider.TenantID }
+func authorityFor(provider *config.Provider) string { return provider.UserAuthority() }
 
 // providerOf gives the name of the first provider with that authority; "" where there is none.
 func providerOf(cfg *config.Config, authority string) string {

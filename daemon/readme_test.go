@@ -24,7 +24,7 @@ func readme(t *testing.T) string {
 
 // later are reasons of parts that this version does not have yet.
 var later = map[reason.Reason]bool{
-	reason.Revoked: true, reason.GraphUnavailable: true, reason.ProviderUnavailable: true,
+	reason.ProviderUnavailable: true,
 }
 
 // TestReadmeTellsEveryReason: the table in the README is the table that the program answers by.

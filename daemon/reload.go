@@ -25,6 +25,7 @@ type reloader struct {
 	logging  *logging // nil: the log is not ours to change
 	gate     *access.Gate
 	ring     *keys.Ring
+	graphs   *graphs
 	doors    *doors
 	systemd  *Systemd
 	database func(url *string) // takes the URL of the database

@@ -58,6 +58,7 @@ func (d *daemon) status() admin.Status {
 		Providers:   d.keys(),
 		Listeners:   d.doors.list(),
 		Counts:      d.gate.Stats(),
+		Graphs:      d.graphs.status(),
 		Directory:   d.directoryStatus(),
 		Process:     process(),
 	}

@@ -64,7 +64,9 @@ func (r *reloader) swap() {
 		return
 	}
 	next := &running{loaded: c.loaded, seen: c.seen, providers: c.providers, generation: before.generation + 1, at: time.Now()}
-	r.gate.Swap(c.loaded.Snapshot(c.providers, next.generation))
+	snapshot := c.loaded.Snapshot(c.providers, next.generation)
+	snapshot.AskGraphs(r.graphs.use(c.loaded, c.providers))
+	r.gate.Swap(snapshot)
 	change.commit()
 	r.database(&c.loaded.Config.Directory.URL)
 	r.ring.Keep(slices.Collect(maps.Values(c.providers)))

@@ -60,7 +60,7 @@ var asked = map[string]string{
 	"disabled": "switched on", "invalid_request": "bearer token", "no_token": "bearer token", "malformed": "well-formed",
 	"opaque_token": "a JWT", "graph_token": "not for Graph", "expired": "not expired", "not_yet_valid": "valid already",
 	"id_token": "access token", "missing_claim": "claims present", "unknown_service_account": "service account",
-	"overage": "groups complete", "groups_overage": "groups complete", "no_group": "local group",
+	"revoked": "not revoked", "overage": "groups complete", "groups_overage": "groups complete", "no_group": "local group",
 }
 
 func checkWords(name string) string {

@@ -136,7 +136,14 @@ func keysText(providers []keys.Status, now time.Time) string {
 
 // documentRows shows one version's document and its keys.
 func documentRows(p *page, d keys.DocumentStatus, now time.Time) {
-	p.line("  v%s  %s", safe(d.Version), safe(d.URL))
+	version := "v" + safe(d.Version)
+	switch {
+	case d.Version == "":
+		version = "OpenID"
+	case d.Application:
+		version += ", for this application alone"
+	}
+	p.line("  %s  %s", version, safe(d.URL))
 	if d.Issuer != "" {
 		p.line("    issuer   %s", safe(d.Issuer))
 	}

@@ -27,6 +27,7 @@ Usage: claimctl VERB [FLAG]...
   users deactivate ID          refuse a user from the next request on
   users activate ID            let a user in again
   users invite ID              let in a user who need not have come yet
+  users revoke ID              refuse the tokens of a user that were issued before now
   users forget ID              remove what is known of a user
   groups [--roles]             each local group or role, and how many have it
   unmatched                    the claim values that name nothing local, and the lines to paste

@@ -66,6 +66,9 @@ func statusText(s admin.Status, now time.Time) string {
 	}
 	refusedRows(p, s, now)
 	p.rows("providers", providerRows(s.Providers, now))
+	if len(s.Graphs) > 0 {
+		p.rows("graph", graphRows(s.Graphs, now))
+	}
 	directoryRows(p, s.Directory, now)
 	listeners := [][]string{}
 	for _, listener := range s.Listeners {
@@ -113,6 +116,35 @@ func providerRows(providers []keys.Status, now time.Time) [][]string {
 				failed := fmt.Sprintf("v%s failed %s: %s", safe(document.Version), ago(document.AttemptedAt, now), safe(document.Error))
 				rows = append(rows, []string{"", "", failed})
 			}
+		}
+	}
+	return rows
+}
+
+// graphRows tells of each Microsoft Graph that is asked for groups how it answers.
+func graphRows(graphs []admin.GraphStatus, now time.Time) [][]string {
+	var rows [][]string
+	for _, g := range graphs {
+		state := "answers"
+		switch {
+		case g.Host == "":
+			state = "NOT KNOWN"
+		case g.Failing:
+			state = "FAILING"
+		case g.LookUps == 0:
+			state = "not asked yet"
+		}
+		rows = append(rows, []string{safe(g.Provider), state, fmt.Sprintf("%s: %s, %d answered from memory, %d failed",
+			safe(g.Host), counted(int(g.LookUps), "user asked about", "users asked about"), g.Hits, g.Failures)})
+		if !g.Failing {
+			continue
+		}
+		rows = append(rows, []string{"", "", ago(g.ProblemAt, now) + ": " + safe(g.Problem)})
+		if g.Hint != "" {
+			rows = append(rows, []string{"", "", safe(g.Hint)})
+		}
+		if !g.Until.IsZero() {
+			rows = append(rows, []string{"", "", "asked again from " + clock(g.Until, now) + " on"})
 		}
 	}
 	return rows

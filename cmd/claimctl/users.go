@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,12 +18,20 @@ Usage: claimctl users list [FLAG]...             who has come; it has a help of 
        claimctl users deactivate [PROVIDER] ID   refuse him from the next request on
        claimctl users activate [PROVIDER] ID     let him in again, or in where he waits
        claimctl users invite [PROVIDER] ID       let in somebody who need not have come yet
+       claimctl users revoke [PROVIDER] ID       refuse the tokens issued before now
        claimctl users forget [PROVIDER] ID       remove what is known of him
 
 A user is in the directory from his first verified token on, and so is a service account. ID is his
 object ID, in any case, or his user name as the API sees it; never an e-mail address, which names
 nobody for good. PROVIDER can be left out where there is no doubt; of users whose provider is no
-longer configured it is the tenant ID. deactivate and invite take ids that were never seen, too.
+longer configured it is the tenant ID. deactivate, invite and revoke take ids that were never seen,
+too.
+
+revoke refuses every token of the user that was issued up to now, with 401 revoked, so that he must
+sign in again; his state stays as it is. Entra ID dates tokens up to 5 minutes back: a token that
+is issued right after may look older, and be refused, so new sign-ins pass for certain from 5
+minutes after the revocation on. Clients that declare cp1 get a claims challenge. What was revoked
+stays revoked, also when the user is forgotten.
 
 A change is on disk when claimctl ends, and holds from the next request on, for tokens that were
 verified before too; on every host within 1 s where several share one PostgreSQL. Who made it is
@@ -43,15 +52,16 @@ func (t *tool) usersCommand() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return misused("users", "want list, show, deactivate, activate, invite or forget")
+				return misused("users", "want list, show, deactivate, activate, invite, revoke or forget")
 			}
-			return misused("users", "want list, show, deactivate, activate, invite or forget, got something else")
+			return misused("users", "want list, show, deactivate, activate, invite, revoke or forget, got something else")
 		},
 	}
 	cmd.AddCommand(t.usersListCommand(), t.usersShowCommand(),
 		t.usersChangeCommand(directory.Deactivate, "refuse a user from the next request on"),
 		t.usersChangeCommand(directory.Activate, "let a user in again"),
 		t.usersChangeCommand(directory.Invite, "let in a user who need not have come yet"),
+		t.usersChangeCommand(directory.Revoke, "refuse the tokens of a user that were issued before now"),
 		t.usersChangeCommand(directory.Forget, "remove what is known of a user"))
 	return cmd
 }
@@ -102,6 +112,12 @@ func changedText(c admin.Changed) string {
 	if c.User == "" && c.Action != directory.Forget {
 		p.line("nobody of this id has come%s yet", from(c.Provider))
 	}
+	if c.Action == directory.Revoke {
+		p.line("new sign-ins pass from %s on at the latest: the provider may date tokens some minutes back", clockUTC(c.Passes))
+		if c.After == directory.Inactive {
+			p.line("he is inactive all the same: claimctl users activate lets him in again")
+		}
+	}
 	if c.Action != directory.Activate && c.Action != directory.Invite {
 		return p.String()
 	}
@@ -133,6 +149,8 @@ func changedSentence(c admin.Changed) string {
 		hosts = ", on every host within 1 s"
 	}
 	switch c.Action {
+	case directory.Revoke:
+		return "must sign in again: tokens issued up to " + clockUTC(c.NotBefore) + " are refused from the next request on" + hosts
 	case directory.Deactivate:
 		return "is inactive: refused from the next request on" + hosts + ", whatever the token says"
 	case directory.Activate:
@@ -211,3 +229,6 @@ func shorten(names []string, width int) string {
 	more := fmt.Sprintf(" and %d more", len(names)-1)
 	return cut(visible(names[0]), max(8, width-len(more))) + more
 }
+
+// clockUTC writes a moment to the second.
+func clockUTC(t time.Time) string { return t.UTC().Format(time.RFC3339) }

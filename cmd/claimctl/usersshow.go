@@ -43,7 +43,10 @@ func userText(d admin.UserDetail, now time.Time) string {
 	}
 	p.row("provider", "%s", provider)
 	if d.State == directory.Unknown {
-		p.row("state", "forgotten: nothing is known of him but what administrators did")
+		p.row("state", "%s", unknownText(d))
+		if !d.NotBefore.IsZero() {
+			p.row("revoked", "tokens issued up to %s are refused", clockUTC(d.NotBefore))
+		}
 		historyRows(p, d.History, now)
 		return p.String()
 	}
@@ -62,6 +65,16 @@ func userText(d admin.UserDetail, now time.Time) string {
 	}
 	historyRows(p, d.History, now)
 	return p.String()
+}
+
+// unknownText tells of somebody in the state unknown why there is more than nothing to show.
+func unknownText(d admin.UserDetail) string {
+	for _, change := range d.History {
+		if change.Action != directory.Revoke {
+			return "forgotten: nothing is known of him but what administrators did"
+		}
+	}
+	return "unknown: nobody of this id has come yet; nothing is known of him but what administrators did"
 }
 
 func kindText(user admin.User) string {
@@ -99,6 +112,9 @@ func stateRows(p *page, user admin.User, now time.Time) {
 		p.row("", "BLOCKED by the configuration: active = false at his [[service_account]]")
 	} else if user.Blocked {
 		p.row("", "BLOCKED by the configuration: blocked = true at his [[user]]")
+	}
+	if !user.NotBefore.IsZero() {
+		p.row("revoked", "tokens issued up to %s are refused", clockUTC(user.NotBefore))
 	}
 }
 

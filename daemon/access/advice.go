@@ -54,11 +54,11 @@ func (j *judgement) adviseVerified(failed reason.Check) (a advice, ok bool) {
 	case reason.UserInactive:
 		return j.adviseState(), true
 	case reason.GroupsOverage:
-		return advice{
-			why: "the token carries an overage marker instead of the groups: " +
-				"Entra ID leaves them out where there are more than 200",
-			mend: j.usual(r),
-		}, true
+		return j.adviseOverage(), true
+	case reason.GraphUnavailable:
+		return j.adviseGraph(), true
+	case reason.Revoked:
+		return j.adviseRevoked(), true
 	case reason.MissingClaim, reason.ClaimType:
 		return j.adviseClaim(failed)
 	case reason.NoGroup:
@@ -74,6 +74,12 @@ func (j *judgement) adviseVerified(failed reason.Check) (a advice, ok bool) {
 
 func (j *judgement) adviseClient() advice {
 	client := j.claims.ClientID
+	if j.provider.config.IsOIDC() {
+		return advice{
+			why:  "the client " + client + " calls, and client_ids does not list it",
+			mend: fmt.Sprintf("add %q to client_ids under %s", client, j.table()),
+		}
+	}
 	return advice{
 		why:  "the application " + client + " calls, and client_application_ids does not list it",
 		mend: fmt.Sprintf("add %q to client_application_ids under %s", client, j.table()),
@@ -81,6 +87,12 @@ func (j *judgement) adviseClient() advice {
 }
 
 func (j *judgement) adviseAccount() advice {
+	if j.provider.config.IsOIDC() {
+		return advice{
+			why:  "the client " + j.claims.ClientID + " calls for itself (its own id is in sub); service accounts are Entra ID's",
+			mend: "let the client call for a user",
+		}
+	}
 	lines := []string{
 		"[[service_account]]",
 		fmt.Sprintf("provider = %q", j.provider.config.Name),
@@ -104,6 +116,12 @@ func (j *judgement) adviseScope() advice {
 	for _, word := range j.provider.config.RequiredScopes {
 		if !j.claims.HasScope(word) {
 			missing = append(missing, word)
+		}
+	}
+	if j.provider.config.IsOIDC() {
+		return advice{
+			why:  "scope holds " + orNone(scopeWords(j.claims.Scopes)) + "; missing: " + orNone(missing),
+			mend: "let the client ask for " + strings.Join(missing, " ") + "; or take it out of required_scopes under " + j.table(),
 		}
 	}
 	asked := make([]string, len(missing))
@@ -166,9 +184,9 @@ func (j *judgement) usual(r reason.Reason) string {
 func (j *judgement) applicationID() string {
 	providers := j.snapshot.config.Providers
 	switch {
-	case j.provider != nil:
+	case j.provider != nil && !j.provider.config.IsOIDC():
 		return j.provider.config.ApplicationID
-	case len(providers) == 1:
+	case len(providers) == 1 && !providers[0].IsOIDC():
 		return providers[0].ApplicationID
 	}
 	return "APPLICATION_ID"

@@ -45,14 +45,6 @@ func (j *judgement) guest() reason.Reason {
 	return reason.None
 }
 
-func (j *judgement) overage() reason.Reason {
-	names := &j.provider.config.Claims
-	if j.claims.Overage(string(names.Groups), string(names.Roles)) {
-		return reason.GroupsOverage
-	}
-	return reason.None
-}
-
 func (j *judgement) mapped() reason.Reason {
 	identity, err := j.mapIdentity(j.values)
 	if err != nil {
@@ -76,10 +68,19 @@ func (j *judgement) mapIdentity(trace *mapping.Trace) (mapping.Identity, error) 
 // claimValues gives what the rules look at in a user's token.
 func (j *judgement) claimValues() mapping.Claims {
 	names := &j.provider.config.Claims
-	roles := j.value(names.Roles)
+	roles, admin := j.value(names.Roles), j.value(names.Admin)
 	groups := roles
 	if names.Groups != names.Roles {
 		groups = j.value(names.Groups)
+	}
+	if j.told != nil { // the marker wins over any value that is there
+		groups = j.told.values()
+		if names.Roles == names.Groups {
+			roles = groups
+		}
+		if names.Admin == names.Groups {
+			admin = groups
+		}
 	}
 	return mapping.Claims{
 		Email:     j.value(names.Email),
@@ -87,7 +88,7 @@ func (j *judgement) claimValues() mapping.Claims {
 		LastName:  j.value(names.LastName),
 		Groups:    groups,
 		Roles:     roles,
-		Admin:     j.value(names.Admin),
+		Admin:     admin,
 	}
 }
 

@@ -104,7 +104,7 @@ func (j *judgement) denial(id, spoofed string) Denial {
 		KeyID:      Clean(j.keyID),
 		Header:     Clean(spoofed),
 		Generation: j.snapshot.generation,
-		Mend:       j.advise(reason.Check{Reason: j.reason}).mend,
+		Mend:       j.mendText(),
 	}
 	if j.original != nil {
 		d.Request = Clean(j.original.words())

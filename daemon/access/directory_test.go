@@ -493,7 +493,7 @@ func TestTheFirmerStateCounts(t *testing.T) {
 	for source, want := range map[mapping.Source]directory.Source{
 		mapping.FromGroups: "claim", mapping.FromRoles: "claim", mapping.FromDefault: "default", mapping.FromUser: "local", mapping.FromAccount: "local",
 	} {
-		if got := heldSource(source); got != want {
+		if got := heldSource(source, directory.FromClaim); got != want {
 			t.Errorf("%s: got %s, want %s", source, got, want)
 		}
 	}

@@ -251,7 +251,7 @@ func TestExplainShowsEveryCheckInOrder(t *testing.T) {
 	want := []string{
 		"disabled", "no_token", "malformed", "algorithm", "graph_token", "issuer", "tenant", "version", "key", "signature", "malformed",
 		"audience", "expired", "not_yet_valid", "lifetime", "id_token", "client",
-		"scope", "user id", "guest", "user state", "overage", "mapping", "no_group", "header_size",
+		"scope", "user id", "guest", "user state", "revoked", "overage", "mapping", "no_group", "header_size",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("got  %q\nwant %q", names, want)

@@ -205,6 +205,8 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 			provider: j.provider,
 			objectID: j.claims.ObjectID,
 			invited:  j.invited(),
+			issued:   j.claims.IssuedAt,
+			answer:   j.ending(),
 			changes:  changes[j.provider.place],
 			verified: j.now.Round(0),
 		}
@@ -224,6 +226,10 @@ func (g *Gate) deny(j *judgement, decision *Decision, spoofed string) {
 	switch {
 	case j.reason == reason.Disabled:
 		decision.RetryAfter = retryDisabled
+	case j.reason == reason.GraphUnavailable:
+		decision.RetryAfter = j.graphRetry()
+	case j.reason == reason.Revoked:
+		decision.Challenge = j.revokedChallenge()
 	case j.reason.Status() == 503:
 		decision.RetryAfter = retryUnavailable
 	case j.reason == reason.Scope:

@@ -15,6 +15,7 @@ import (
 type judgement struct {
 	snapshot *Snapshot
 	now      time.Time
+	ctx      context.Context // of the request, for the one check that may wait; nil: nobody gives up
 	trace    *reason.Trace
 	values   *mapping.Trace
 
@@ -27,6 +28,8 @@ type judgement struct {
 	claims    *token.Claims   // nil until the signature holds; else there is a provider
 	id        string          // of a user, without prefix; "" until known
 	person    *person         // for the directory; nil where it is not asked
+	told      *told           // what Microsoft Graph said of the groups; nil: they are in the token, or unknown
+	unsaid    bool            // recalled, and what was seen does not tell
 	recalled  *directory.User // whose claims these are, where what was seen last is judged again; nil: a token is judged
 	identity  *Identity       // nil until mapped
 	headers   []Field
@@ -62,6 +65,7 @@ var order = [...]check{
 	{checkUserID, token.Delegated, false, (*judgement).userID, (*judgement).showUserID},
 	{"guest", token.Delegated, false, (*judgement).guest, (*judgement).showGuest},
 	{"user state", 0, false, (*judgement).state, (*judgement).showState},
+	{"revoked", 0, false, (*judgement).revoked, (*judgement).showRevoked},
 	{"overage", token.Delegated, false, (*judgement).overage, (*judgement).showOverage},
 	{checkMapping, 0, false, (*judgement).mapped, (*judgement).showMapped},
 	{checkNoGroup, 0, false, (*judgement).group, (*judgement).showGroup},
@@ -72,6 +76,7 @@ var order = [...]check{
 
 // judge takes the token through all checks.
 func (j *judgement) judge(ctx context.Context, raw string) {
+	j.ctx = ctx
 	if !j.verify(ctx, raw) {
 		return
 	}

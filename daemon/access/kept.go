@@ -8,6 +8,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/claimd/claimd/daemon/directory"
+	"github.com/claimd/claimd/daemon/graph"
 )
 
 // KeptBytes is the usual bound on what verified identities take between requests, in bytes: some 9,500 in five groups
@@ -43,27 +44,32 @@ type keptIdentity struct {
 	objectID string         // oid, for the user's state
 	hash     directory.Hash // likewise, and other: of person
 	other    directory.Hash
-	invited  bool         // see judgement.invited
-	changes  uint64       // of the provider's keys, read before the token was verified
-	verified time.Time    // wall clock; a clock that was set back behind it makes nothing valid
-	touched  atomic.Int64 // the minute in which the directory was told last that the user came
+	invited  bool          // see judgement.invited
+	changes  uint64        // of the provider's keys, read before the token was verified
+	verified time.Time     // wall clock; a clock that was set back behind it makes nothing valid
+	issued   time.Time     // iat
+	answer   *graph.Answer // what Microsoft Graph said of the groups, for its end alone; nil: they were in the token
+	touched  atomic.Int64  // the minute in which the directory was told last that the user came
 }
 
 // holds reports whether verifying the token again at now could only give the same identity: the wall clock stands
 // between the verification and exp with the skew that the verifier allows too, the key set is as it was and alive, and
-// nobody switched the user off; and that the directory does not ask for what the token tells of the user.
+// nobody switched the user off or revoked the token; what Microsoft Graph said still counts; and that the directory does
+// not ask for what the token tells of the user.
 func (k *keptIdentity) holds(now time.Time) bool {
 	wall := now.Round(0)
 	return !wall.Before(k.verified) &&
 		!wall.After(k.identity.Expires.Add(k.provider.config.ClockSkew)) &&
 		k.provider.keys.Changes() == k.changes &&
 		!k.provider.switchedOff(k.identity.ID, k.objectID) &&
+		(k.answer == nil || k.answer.Holds(now)) &&
 		k.welcome()
 }
 
 func (k *keptIdentity) welcome() bool {
 	d := k.provider.directory
-	return d == nil || standingOf(stateOf(d, k.hash, k.other), k.invited) == welcome && !d.Wants(k.hash)
+	return d == nil || standingOf(stateOf(d, k.hash, k.other), k.invited) == welcome && !d.Wants(k.hash) &&
+		!refusedAt(k.issued, revokedUntil(d, k.hash, k.other))
 }
 
 // touch tells the directory once a minute that the user came again.
@@ -85,6 +91,9 @@ func (k *keptIdentity) weight() uint32 {
 	size := keptOverhead + i.marks.weight() + len(i.ID) + len(i.User) + len(i.Email) + len(i.FirstName) + len(i.LastName) + len(i.Scopes)
 	// The names of groups and roles are those of the configuration: only their headers (16 bytes) are this identity's.
 	size += 16 * (len(i.Groups) + len(i.Roles))
+	if k.answer != nil {
+		size += 64
+	}
 	for _, field := range k.headers {
 		size += 32 + len(field.Value)
 	}

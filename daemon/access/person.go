@@ -2,6 +2,7 @@ package access
 
 import (
 	"github.com/claimd/claimd/daemon/directory"
+	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/reason"
 	"github.com/claimd/claimd/daemon/token"
 )
@@ -18,7 +19,10 @@ type person struct {
 // personOf names the caller by what nobody else can come to have: the tenant and the object ID, or the user id where the
 // token has no object ID.
 func personOf(claims *token.Claims, id string) *person {
-	byID := directory.Key{Authority: claims.Tenant, ID: stateKey(id)} // as claimctl users writes it, and [[user]] blocked
+	byID := directory.Key{Authority: claims.Tenant, ID: id}
+	if entra.IsGUID(claims.Tenant) {
+		byID.ID = stateKey(id) // as claimctl users writes it, and [[user]] blocked; ids of other providers are bytes
+	}
 	if claims.ObjectID == "" || claims.ObjectID == byID.ID {
 		hash := byID.Hash()
 		return &person{key: byID, hash: hash, other: hash}

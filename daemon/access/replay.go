@@ -19,8 +19,8 @@ type Replay struct {
 
 // Outcome is what a configuration makes of what was seen last of a user.
 type Outcome struct {
-	// Known is false where nothing can be said: the user was never seen, or the configuration reads claims that were not
-	// read when he was. Then nothing else is set.
+	// Known is false where nothing can be said: the user was never seen, the configuration reads claims that were not read
+	// when he was, or it asks Microsoft Graph for his groups. Then nothing else is set.
 	Known   bool          `json:"known"`
 	Allowed bool          `json:"allowed"`
 	Reason  reason.Reason `json:"reason"` // None where allowed
@@ -54,7 +54,7 @@ func (r *Replay) Judge(user directory.User) Outcome {
 		return Outcome{Known: sure, Reason: reasonOf(sure)}
 	}
 	kept := token.Kept{
-		Provider: p.config.Name, Tenant: p.config.TenantID, Caller: token.Delegated,
+		Provider: p.config.Name, Tenant: p.config.UserAuthority(), Caller: token.Delegated,
 		ClientID: user.Client, Scopes: user.Scopes, Guest: user.Guest, Claims: user.Claims,
 	}
 	if user.App {
@@ -84,11 +84,11 @@ func reasonOf(sure bool) reason.Reason {
 // provider gives the provider of the user's tenant: the one of that name, else the only one there is. sure: where there
 // is none, no token of his is judged any more; where there are several, it is not known by which.
 func (r *Replay) provider(user *directory.User) (p *provider, sure bool) {
-	if p := r.snapshot.providers[user.Provider]; p != nil && p.config.TenantID == user.Key.Authority {
+	if p := r.snapshot.providers[user.Provider]; p != nil && p.config.UserAuthority() == user.Key.Authority {
 		return p, true
 	}
 	for _, other := range r.snapshot.providers {
-		if other.config.TenantID != user.Key.Authority {
+		if other.config.UserAuthority() != user.Key.Authority {
 			continue
 		}
 		if p != nil {
@@ -113,6 +113,9 @@ func (j *judgement) replay(clients *token.Provider) {
 }
 
 func (j *judgement) outcome() Outcome {
+	if j.unsaid {
+		return Outcome{}
+	}
 	o := Outcome{Known: true, Allowed: j.reason == reason.None, Reason: j.reason}
 	if j.identity != nil {
 		o.Groups, o.Roles, o.Admin = j.identity.Groups, j.identity.Roles, j.identity.Admin

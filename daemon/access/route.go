@@ -1,7 +1,6 @@
 package access
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -29,7 +28,7 @@ func (r *Routes) marksOf(claims *token.Claims) *marks {
 	}
 	if r.stepped {
 		m.contexts = words(claims.Value("acrs"))
-		m.understands = slices.ContainsFunc(words(claims.Value("xms_cc")), func(c string) bool { return strings.EqualFold(c, "cp1") })
+		m.understands = understands(words(claims.Value("xms_cc")))
 	}
 	return m
 }
@@ -147,16 +146,10 @@ func (j *judgement) again() {
 // challenge gives the claims challenge that has the client sign the user in under the route's authentication context;
 // nil where the client does not say that it understands one.
 func (j *judgement) challenge() *Challenge {
-	if j.identity.marks == nil || !j.identity.marks.understands {
+	if j.identity.marks == nil || !j.identity.marks.understands || j.provider.config.IsOIDC() {
 		return nil
 	}
-	wanted := `{"access_token":{"acrs":{"essential":true,"value":"` + j.route.rule.ACRS + `"}}}` // c1 to c99
-	p := j.provider.config
-	return &Challenge{
-		Realm:            p.TenantID,
-		AuthorizationURI: p.AuthorityURL() + "/" + p.TenantID + "/oauth2/v2.0/authorize",
-		Claims:           base64.StdEncoding.EncodeToString([]byte(wanted)),
-	}
+	return j.challengeFor("acrs", j.route.rule.ACRS)
 }
 
 // routedOut reports whether it is the route alone that keeps the request out: then the identity is worth keeping, and

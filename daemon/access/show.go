@@ -76,19 +76,14 @@ func (j *judgement) stateWords() string {
 	return "not known yet, and let in"
 }
 
-func (j *judgement) showOverage(c *reason.Check) {
-	c.Want = "all groups in the token"
-	c.Got = "no overage marker"
-	if !c.Passed {
-		c.Got = "an overage marker instead of the groups"
-	}
-	j.mend(c)
-}
-
 func (j *judgement) showMapped(c *reason.Check) {
 	names := &j.provider.config.Claims
 	c.Want = "groups and roles as a string or an array of strings"
 	c.Got = fmt.Sprintf("groups: %s, roles: %s", shape(j.value(names.Groups)), shape(j.value(names.Roles)))
+	if j.told != nil {
+		values := j.claimValues()
+		c.Got = fmt.Sprintf("groups: %s of Microsoft Graph, roles: %s", shape(values.Groups), shape(values.Roles))
+	}
 	j.mend(c)
 }
 

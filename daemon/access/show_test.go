@@ -24,6 +24,7 @@ scope: wanted required_scopes: platform.read-write, got scp: platform.read-write
 user id: wanted the claim "oid" (claims.user), got "` + reader + `"
 guest: wanted guests = "allow", got a member of the tenant
 user state: wanted not switched off, got not switched off in the configuration; the directory of users was not asked
+revoked: wanted issued after the last claimctl users revoke, got the directory of users was not asked
 overage: wanted all groups in the token, got no overage marker
 mapping: wanted groups and roles as a string or an array of strings, got groups: 1 string, roles: 1 string
 no_group: wanted at least one local group, got groups: Analysts
@@ -37,6 +38,7 @@ scope: wanted required_scopes: b, got scp: platform.read-write: scope: let the c
 user id: wanted the claim "oid" (claims.user), got "f63b08d4-8a1e-4c57-b2f9-0d9647ea15c8"
 guest: wanted guests = "deny", got a guest of the tenant: guest: set guests = "allow" under [provider.contoso] to let guests in
 user state: wanted not switched off, got switched off in the configuration: user_inactive: set blocked = false at that [[user]]
+revoked: wanted issued after the last claimctl users revoke, got the directory of users was not asked
 overage: wanted all groups in the token, got no overage marker
 mapping: wanted groups and roles as a string or an array of strings, got groups: 2 strings, roles: 2 strings
 no_group: wanted at least one local group, got groups: none: no_group: declare one of them under [groups], or assign the user to a group that is declared`},
@@ -53,6 +55,7 @@ scope: wanted required_scopes: none, got scp: platform.read-write
 user id: wanted the claim "oid" (claims.user), got "4ac89f17-05e2-4d3b-86c1-b9e70f52d8a3"
 guest: wanted guests = "allow", got a member of the tenant
 user state: wanted not switched off, got not switched off in the configuration; the directory of users was not asked
+revoked: wanted issued after the last claimctl users revoke, got the directory of users was not asked
 overage: wanted all groups in the token, got an overage marker instead of the groups: groups_overage: ` + reason.GroupsOverage.Mend()},
 		{"groups of a number", func(c *config.Config) { c.Providers[0].Claims.Roles = "roles" },
 			entratest.Request{User: "reader", Claims: map[string]any{"groups": 7}}, `
@@ -60,6 +63,7 @@ scope: wanted required_scopes: none, got scp: platform.read-write
 user id: wanted the claim "oid" (claims.user), got "` + reader + `"
 guest: wanted guests = "allow", got a member of the tenant
 user state: wanted not switched off, got not switched off in the configuration; the directory of users was not asked
+revoked: wanted issued after the last claimctl users revoke, got the directory of users was not asked
 overage: wanted all groups in the token, got no overage marker
 mapping: wanted groups and roles as a string or an array of strings, got groups: other, roles: absent: claim_type: ` +
 				strings.ReplaceAll(reason.ClaimType.Mend(), "NAME", "contoso")},
@@ -69,6 +73,7 @@ scope: wanted required_scopes: none, got scp: platform.read-write
 user id: wanted the claim "oid" (claims.user), got "` + reader + `"
 guest: wanted guests = "allow", got a member of the tenant
 user state: wanted not switched off, got not switched off in the configuration; the directory of users was not asked
+revoked: wanted issued after the last claimctl users revoke, got the directory of users was not asked
 overage: wanted all groups in the token, got no overage marker
 mapping: wanted groups and roles as a string or an array of strings, got groups: 1 string, roles: 1 string
 no_group: wanted at least one local group, got groups: Analysts

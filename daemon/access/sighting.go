@@ -53,6 +53,11 @@ func (j *judgement) mark() uint64 {
 		j.claims.Mix(&h, string(name))
 	}
 	j.claims.MixMarks(&h)
+	if j.told != nil { // what Graph says changes without the token
+		for _, group := range j.told.answer.Member {
+			_, _ = h.WriteString(group) // GUIDs are of one length; it never fails
+		}
+	}
 	return h.Sum64() | 1 // 0 is no mark
 }
 
@@ -90,7 +95,7 @@ func (j *judgement) sighting() *directory.Sighting {
 		if j.standing != uninvited {
 			return nil
 		}
-		if identity, err := j.mapIdentity(nil); err == nil && j.overage() == reason.None {
+		if identity, err := j.mapIdentity(nil); err == nil && !j.leftOut() {
 			return j.seen(&identity, true)
 		}
 		return j.seen(j.profile(), false)
@@ -144,26 +149,27 @@ func (j *judgement) held(sighting *directory.Sighting) {
 			sources.UnmatchedRoles = nil // they are the same values
 		}
 	}
-	sighting.Groups, sighting.Roles = heldOf(sources.Groups), heldOf(sources.Roles)
+	sighting.Groups, sighting.Roles = heldOf(sources.Groups, j.groupSource()), heldOf(sources.Roles, j.roleSource())
 	sighting.UnmatchedGroups, sighting.UnmatchedRoles = cloned(sources.UnmatchedGroups), cloned(sources.UnmatchedRoles)
 }
 
-func heldOf(given []mapping.Given) []directory.Held {
+// heldOf gives what was given; claim is where the values of the claim came from.
+func heldOf(given []mapping.Given, claim directory.Source) []directory.Held {
 	held := make([]directory.Held, len(given))
 	for i, g := range given {
-		held[i] = directory.Held{Name: g.Name, Source: heldSource(g.Source)}
+		held[i] = directory.Held{Name: g.Name, Source: heldSource(g.Source, claim)}
 	}
 	return held
 }
 
-func heldSource(source mapping.Source) directory.Source {
+func heldSource(source mapping.Source, claim directory.Source) directory.Source {
 	switch source {
 	case mapping.FromDefault:
 		return directory.FromDefault
 	case mapping.FromUser, mapping.FromAccount:
 		return directory.FromLocal
 	}
-	return directory.FromClaim
+	return claim
 }
 
 // cloned gives copies of the values, which share one piece of memory with all others of the claim, in one of their own.
@@ -194,7 +200,7 @@ func replayedClaims(p *provider, caller token.Caller) []string {
 	if names.Admin != "" {
 		replayed = append(replayed, string(names.Admin))
 	}
-	if !isObjectID(names.User) {
+	if p.config.IsOIDC() || !isObjectID(names.User) {
 		replayed = append(replayed, string(names.User))
 	}
 	return replayed

@@ -4,6 +4,7 @@ import (
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/entra"
+	"github.com/claimd/claimd/daemon/graph"
 	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/token"
 	"github.com/claimd/claimd/mapping"
@@ -31,6 +32,8 @@ type provider struct {
 	place  int // among the configuration's providers
 	// directory knows the users; nil: nobody is asked. The Gate sets it before the Snapshot judges.
 	directory *directory.Directory
+	deciding  deciding            // what Microsoft Graph is asked about
+	graph     func() *graph.Graph // see Graphs; nil: nobody is asked
 	off       map[string]struct{} // blocked users and inactive service accounts, as stateKey spells them
 }
 
@@ -69,7 +72,7 @@ func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*k
 // newProvider compiles the provider at that place of the configuration.
 func newProvider(cfg *config.Config, policy *mapping.Policy, place int, opened *keys.Provider) *provider {
 	p := &cfg.Providers[place]
-	return &provider{config: p, policy: policy.Provider(p.Name), keys: opened, place: place, off: switchedOff(cfg, p.Name)}
+	return &provider{config: p, policy: policy.Provider(p.Name), keys: opened, place: place, off: switchedOff(cfg, p.Name), deciding: decidingOf(cfg, p)}
 }
 
 // use has the Snapshot ask the directory about users. One that asks it already is left alone: it may be judging.
@@ -83,6 +86,18 @@ func (s *Snapshot) use(d *directory.Directory) {
 
 // tokenProvider gives what tokens of the provider must fit.
 func tokenProvider(cfg *config.Config, p *config.Provider, opened *keys.Provider) token.Provider {
+	if p.IsOIDC() {
+		return token.Provider{
+			Name:       p.Name,
+			OIDC:       true,
+			ClientIDs:  p.ClientIDs,
+			AnyClient:  p.AnyClient,
+			Skew:       p.ClockSkew,
+			Algorithms: p.Algorithms,
+			Keys:       opened,
+			Audiences:  p.Audiences,
+		}
+	}
 	accounts := make(map[string]string)
 	for _, account := range cfg.ServiceAccounts {
 		if account.Provider == p.Name && account.ApplicationID != "" {
@@ -91,14 +106,14 @@ func tokenProvider(cfg *config.Config, p *config.Provider, opened *keys.Provider
 	}
 	return token.Provider{
 		Name:              p.Name,
-		Tenant:            p.TenantID,
-		ApplicationID:     p.ApplicationID,
-		ApplicationIDURIs: p.ApplicationIDURIs,
 		ClientIDs:         p.ClientApplicationIDs,
-		AccountClients:    accounts,
 		Skew:              p.ClockSkew,
 		Algorithms:        []string{"RS256"},
 		Keys:              opened,
+		Tenant:            p.TenantID,
+		ApplicationID:     p.ApplicationID,
+		ApplicationIDURIs: p.ApplicationIDURIs,
+		AccountClients:    accounts,
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/directory"
+	"github.com/claimd/claimd/daemon/graph"
 	"github.com/claimd/claimd/daemon/keys"
 )
 
@@ -92,9 +93,17 @@ type Status struct {
 	Providers   []keys.Status `json:"providers"`
 	Listeners   []Listener    `json:"listeners"`
 	Counts      access.Stats  `json:"counts"`
+	// Graphs are the Microsoft Graphs of the providers with groups_overage = "graph".
+	Graphs []GraphStatus `json:"graphs,omitempty"`
 	// Directory is the directory of users; its Store is "" where claimd runs without (it was not usable, and enabled is false).
 	Directory directory.Status `json:"directory"`
 	Process   Process          `json:"process"`
+}
+
+// GraphStatus is the Microsoft Graph of one provider. Host is "" while it is not known where it stands.
+type GraphStatus struct {
+	Provider string `json:"provider"`
+	graph.Status
 }
 
 // Process is what the daemon takes of its host at one moment. What grows from day to day under the same load leaks.

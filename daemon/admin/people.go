@@ -64,9 +64,13 @@ type Changed struct {
 	Name     string           `json:"name,omitempty"` // first and last name
 	Before   directory.State  `json:"before"`
 	After    directory.State  `json:"after"`
-	Blocked  bool             `json:"blocked,omitempty"` // the configuration keeps him out all the same
-	Invite   bool             `json:"invite,omitempty"`  // sign_up = "invite": who is unknown does not come in
-	Shared   bool             `json:"shared,omitempty"`  // the directory is one of several hosts
+	// NotBefore and Passes are of a revocation: tokens issued up to the first are refused, and those that Entra ID issues
+	// from the second on pass, as it dates them back by some minutes.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	Passes    time.Time `json:"passes,omitzero"`
+	Blocked   bool      `json:"blocked,omitempty"` // the configuration keeps him out all the same
+	Invite    bool      `json:"invite,omitempty"`  // sign_up = "invite": who is unknown does not come in
+	Shared    bool      `json:"shared,omitempty"`  // the directory is one of several hosts
 }
 
 // Local is one local group or role, and who had it.

@@ -173,7 +173,7 @@ func TestTheServerRefusesQueriesItDoesNotKnow(t *testing.T) {
 		"a change by GET": {get("/v1/users/change?action=deactivate&id=x"),
 			`404 {"problem":"this claimd has nothing of that kind","hint":"claimctl and claimd should be of the same version: claimctl version, claimctl status"}`},
 		"a change by a form":     {post("/v1/users/change", "application/x-www-form-urlencoded", "action=deactivate&id=x"), `415 {"problem":"want a body of type application/json"}`},
-		"an unknown action":      {postJSON("/v1/users/change", `{"action":"delete","id":"x"}`), `400 {"problem":"action: want activate, deactivate, invite or forget"}`},
+		"an unknown action":      {postJSON("/v1/users/change", `{"action":"delete","id":"x"}`), `400 {"problem":"action: want activate, deactivate, invite, forget or revoke"}`},
 		"a change with who":      {postJSON("/v1/users/change", `{"action":"deactivate","id":"x","by":"uid 1"}`), badJSON},
 		"a change without more":  {postJSON("/v1/users/change", ``), badJSON},
 		"two changes":            {postJSON("/v1/users/change", `{"action":"deactivate","id":"x"}{"action":"activate","id":"x"}`), badJSON},

@@ -59,9 +59,9 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch request.Action {
-	case directory.Activate, directory.Deactivate, directory.Invite, directory.Forget:
+	case directory.Activate, directory.Deactivate, directory.Invite, directory.Forget, directory.Revoke:
 	default:
-		refuse(w, http.StatusBadRequest, "action: want activate, deactivate, invite or forget", "")
+		refuse(w, http.StatusBadRequest, "action: want activate, deactivate, invite, forget or revoke", "")
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.limits.change)

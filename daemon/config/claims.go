@@ -8,7 +8,7 @@ import (
 // guardedClaims are the claims that decide whether a token is one for us at all. None of them says what its subject
 // may do.
 var guardedClaims = []string{
-	"iss", "aud", "exp", "nbf", "iat", "tid", "ver", "azp", "appid", "scp", "idtyp", "_claim_names", "hasgroups",
+	"iss", "aud", "exp", "nbf", "iat", "tid", "ver", "azp", "appid", "client_id", "scp", "scope", "idtyp", "_claim_names", "hasgroups",
 }
 
 // unfitUserClaims name nobody for good: they change, are given to others later, are chosen by the user or the tenant's
@@ -18,12 +18,17 @@ var unfitUserClaims = slices.Concat(addressClaims, []string{"groups", "roles", "
 // addressClaims hold what users or tenants choose at will: no right may follow from them.
 var addressClaims = []string{"email", "upn", "preferred_username", "unique_name", "name"}
 
-// claimNames reads [provider.NAME.claims].
-func claimNames(provider *table) ClaimNames {
+// claimNames reads [provider.NAME.claims]. Entra ID names users by oid, any other provider by sub (OpenID Connect Core
+// 1.0, section 5.7).
+func claimNames(provider *table, oidc bool) ClaimNames {
 	t := provider.sub("claims")
+	user, identifies := "oid", userClaim(`"oid" is the user's object ID; "sub" is another ID for each application`)
+	if oidc {
+		user, identifies = "sub", userClaim(`"sub" is the user's ID at the provider`)
+	}
 	read := func(key, standard string, is form) ClaimName { return ClaimName(t.text(key, standard, is)) }
 	return ClaimNames{
-		User:      read("user", "oid", userClaim),
+		User:      read("user", user, identifies),
 		Email:     read("email", "email", profileClaim),
 		FirstName: read("first_name", "given_name", profileClaim),
 		LastName:  read("last_name", "family_name", profileClaim),
@@ -79,14 +84,13 @@ func adminClaim(name string) flaw {
 }
 
 // userClaim judges the name of the claim that identifies a user.
-func userClaim(name string) flaw {
-	if top, _ := topLevel(name); isOneOf(top, unfitUserClaims) {
-		return flaw{
-			problem: "want a claim that identifies one user for good, got " + show(name),
-			hint:    `"oid" is the user's object ID; "sub" is another ID for each application`,
+func userClaim(hint string) form {
+	return func(name string) flaw {
+		if top, _ := topLevel(name); isOneOf(top, unfitUserClaims) {
+			return flaw{problem: "want a claim that identifies one user for good, got " + show(name), hint: hint}
 		}
+		return claim(name)
 	}
-	return claim(name)
 }
 
 // topLevel gives the member of the token that a claim name begins at. ok is false for a wrong JSON Pointer.

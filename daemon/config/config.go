@@ -33,22 +33,66 @@ type Config struct {
 	Log             Log
 }
 
-// Provider is [provider.NAME].
+// Provider is [provider.NAME]. What belongs to the other Kind is the zero value.
 type Provider struct {
-	Name                 string
+	Name           string
+	Kind           Kind // "" counts as KindEntra
+	RequiredScopes []string
+	ClockSkew      time.Duration // 0 to 5 minutes
+	AdminValue     string
+	AdminGroup     string
+	UserPrefix     string
+	Claims         ClaimNames
+
+	// Of KindEntra.
 	TenantID             string // GUID in lower case, like all GUIDs here
 	ApplicationID        string
 	ClientApplicationIDs []string // may be empty: nobody
 	ApplicationIDURIs    []string
-	RequiredScopes       []string
 	Cloud                entra.Cloud
-	Authority            string        // without a final slash; "" = the cloud's own host
-	ClockSkew            time.Duration // 0 to 5 minutes
+	Authority            string // without a final slash; "" = the cloud's own host
+	CustomSigningKeys    bool
 	Guests               Guests
-	AdminValue           string
-	AdminGroup           string
-	UserPrefix           string
-	Claims               ClaimNames
+	Graph                *Graph // nil: groups_overage = "deny"
+
+	// Of KindOIDC.
+	Issuer                  string   // byte for byte
+	Audiences               []string // not empty, but with OpaqueUserinfo
+	ClientIDs               []string // verbatim; may be empty: nobody, unless AnyClient
+	AnyClient               bool     // client_ids = ["*"]
+	Algorithms              []string // not empty
+	OpaqueTokens            OpaqueTokens
+	IntrospectionClientID   string
+	IntrospectionSecretFile string
+	// IntrospectionSecret is the content of the file, without a final line end. It is shown nowhere. "" without the file,
+	// and where it was not seen (ReadOptions.Outside).
+	IntrospectionSecret string
+}
+
+// Kind is the kind of an identity provider.
+type Kind string
+
+// The kinds of provider.
+const (
+	KindEntra Kind = "entra"
+	KindOIDC  Kind = "oidc"
+)
+
+// IsOIDC reports whether the provider is any other than Entra ID.
+func (p *Provider) IsOIDC() bool { return p.Kind == KindOIDC }
+
+// TakesOpaque reports whether the provider is asked about access tokens that are no JWT.
+func (p *Provider) TakesOpaque() bool {
+	return p.OpaqueTokens == OpaqueIntrospection || p.OpaqueTokens == OpaqueUserinfo
+}
+
+// UserAuthority names who vouches for the provider's users, and with the user id is what tells one user from all others
+// for good: the tenant's GUID, or the issuer.
+func (p *Provider) UserAuthority() string {
+	if p.IsOIDC() {
+		return p.Issuer
+	}
+	return p.TenantID
 }
 
 // Guests tells whether guests of a tenant are let in.
@@ -171,9 +215,12 @@ type Log struct {
 	Denials bool
 }
 
-// AuthorityURL gives the base address of the provider's documents, without a final slash.
+// AuthorityURL gives the base address of an Entra provider's documents, without a final slash; "" of any other.
 func (p *Provider) AuthorityURL() string {
-	if p.Authority != "" {
+	switch {
+	case p.IsOIDC():
+		return ""
+	case p.Authority != "":
 		return p.Authority
 	}
 	return p.Cloud.Authority()

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/claimd/claimd/mapping"
@@ -87,4 +89,16 @@ func (r *reader) credential(name string) ([]byte, bool) {
 	r.refuse("", "want the credential "+name+" from systemd, got "+got,
 		"systemctl edit claimd, write [Service] and below it LoadCredential="+name+":/PATH/OF/THE/FILE, then systemctl restart claimd")
 	return nil, false
+}
+
+// providerSecrets reads what the secret files of the providers hold, in byte order of the providers' names.
+func (r *reader) providerSecrets() {
+	root, _, _ := r.tree.merged()
+	all := root.table["provider"]
+	if all == nil || all.kind != object {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(all.table)) {
+		r.named(mapping.Path{"provider", name, "introspection_client_secret_file"}, true)
+	}
 }

@@ -27,7 +27,7 @@ func (c *checker) config(extra []File) *Config {
 	top := &table{check: c, node: c.root}
 	c.tables = append(c.tables, top)
 	config := &Config{Enabled: top.flag("enabled", false)}
-	config.Providers = providers(top)
+	config.Providers = providers(top, extra)
 	config.Mapping = mappingTable(top)
 	config.Groups = locals(top, "groups")
 	config.Roles = locals(top, "roles")
@@ -48,8 +48,13 @@ func (c *checker) config(extra []File) *Config {
 	c.unknown()
 	c.twins(config.Providers)
 	c.sharedAudiences(config.Providers)
+	c.sharedIssuers(config.Providers)
+	c.oneOpaque(config.Providers)
+	c.accountsElsewhere(config)
+	c.borrowedObjectIDs(config)
 	c.doors(config)
 	c.originals(config)
+	c.namedOverage(config)
 	return config
 }
 

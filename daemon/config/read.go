@@ -51,6 +51,8 @@ func Read(path string, options ReadOptions) (*Tree, Faults) {
 	r.named(mapping.Path{"proxy", "tls_certificate"}, false)
 	r.named(mapping.Path{"proxy", "tls_key_file"}, true)
 	r.named(mapping.Path{"directory", "url_file"}, true)
+	r.providerSecrets()
+	r.graphFiles()
 	for _, place := range slices.Sorted(maps.Keys(r.with)) {
 		r.refuse(place, "stands in no place of this configuration", "name claimd.toml, a .toml file of conf.d, or a file that a *_file key names")
 	}

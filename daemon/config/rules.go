@@ -42,9 +42,9 @@ func (p *Provider) rules() mapping.Provider {
 	rules := mapping.Provider{
 		Name:         p.Name,
 		UserPrefix:   p.UserPrefix,
-		UserIsGUID:   p.Claims.User.is("oid"),
+		UserIsGUID:   !p.IsOIDC() && p.Claims.User.is("oid"),
 		AdminGroup:   p.AdminGroup,
-		RolesForApps: p.Claims.Roles.is("roles"),
+		RolesForApps: !p.IsOIDC() && p.Claims.Roles.is("roles"),
 	}
 	if p.Claims.Admin != "" {
 		rules.AdminValue = p.AdminValue

@@ -194,15 +194,6 @@ func (t *table) tables(key string) []*table {
 	return all
 }
 
-// laterTexts knows a key of a later version: an array of strings that may stand at its default.
-func (t *table) laterTexts(key string, standard ...string) {
-	known := len(t.check.faults)
-	texts := t.texts(key, standard, nil)
-	if len(t.check.faults) == known && !slices.Equal(texts, standard) {
-		t.check.fault(t.at(key), "", notAvailable)
-	}
-}
-
 // laterText knows a key of a later version: a string that may be empty.
 func (t *table) laterText(key string) {
 	t.text(key, "", func(text string) flaw {
@@ -211,18 +202,4 @@ func (t *table) laterText(key string) {
 		}
 		return flaw{}
 	})
-}
-
-// laterFlag knows a key of a later version: a boolean that may be false.
-func (t *table) laterFlag(key string) {
-	if t.flag(key, false) {
-		t.check.fault(t.at(key), "", notAvailable)
-	}
-}
-
-// never knows a table of a later version that has no default to stand at.
-func (t *table) never(key string) {
-	if t.get(key) != nil {
-		t.check.fault(t.at(key), "", notAvailable)
-	}
 }

@@ -42,6 +42,7 @@ func TestAProviderHasItsDefaults(t *testing.T) {
 	want.Enabled = true
 	want.Providers = []Provider{{
 		Name:                 "contoso",
+		Kind:                 KindEntra,
 		TenantID:             "aaaaaaaa-0000-4000-8000-000000000001",
 		ApplicationID:        "aaaaaaaa-0000-4000-8000-000000000002",
 		ClientApplicationIDs: []string{"aaaaaaaa-0000-4000-8000-000000000003"},
@@ -174,14 +175,14 @@ denials = false
 		Enabled: true,
 		Providers: []Provider{
 			{
-				Name: "contoso", TenantID: "aaaaaaaa-0000-4000-8000-000000000001", ApplicationID: "aaaaaaaa-0000-4000-8000-000000000002",
+				Name: "contoso", Kind: KindEntra, TenantID: "aaaaaaaa-0000-4000-8000-000000000001", ApplicationID: "aaaaaaaa-0000-4000-8000-000000000002",
 				ClientApplicationIDs: []string{}, ApplicationIDURIs: []string{"api://contoso.com/Reports/", "https://contoso.com/x"},
 				RequiredScopes: []string{"read"}, Cloud: global, Authority: "http://[::1]:8080/mirror", ClockSkew: 90 * time.Second,
 				Guests: GuestsDeny, AdminValue: "yes", AdminGroup: "Root", UserPrefix: "c:",
 				Claims: ClaimNames{User: "/extn/employee~1id", Groups: "https://contoso.com/groups", Roles: "/roles", Admin: "extn.admin"},
 			},
 			{
-				Name: "fabrikam", TenantID: "aaaaaaaa-0000-4000-8000-000000000001", ApplicationID: "aaaaaaaa-0000-4000-8000-000000000012",
+				Name: "fabrikam", Kind: KindEntra, TenantID: "aaaaaaaa-0000-4000-8000-000000000001", ApplicationID: "aaaaaaaa-0000-4000-8000-000000000012",
 				ClientApplicationIDs: []string{}, RequiredScopes: []string{"a", "b.c:d/e"}, Cloud: global, ClockSkew: time.Minute,
 				Guests: GuestsAllow, AdminValue: "is_admin",
 				Claims: ClaimNames{User: "oid", Email: "email", FirstName: "given_name", LastName: "family_name", Groups: "groups", Roles: "groups"},

@@ -17,7 +17,11 @@ const (
 // Users gives a page of users.
 func (d *Directory) Users(ctx context.Context, query Query) (Page, error) {
 	query.Limit = min(max(cmp.Or(query.Limit, defaultPage), 1), MaxPage)
-	return d.store.users(ctx, query)
+	page, err := d.store.users(ctx, query)
+	for i := range page.Users {
+		page.Users[i] = d.withRevoked(page.Users[i])
+	}
+	return page, err
 }
 
 // User gives one user with his history, the newest change first, at most 100. The error is ErrNotFound where nobody knows
@@ -28,7 +32,10 @@ func (d *Directory) User(ctx context.Context, key Key) (User, []Change, error) {
 		return User{}, nil, err
 	}
 	user, err := d.store.user(ctx, key)
-	return user, changes, err
+	if err != nil {
+		return user, changes, err
+	}
+	return d.withRevoked(user), changes, nil
 }
 
 // Find gives the keys whose id, or whose user name as the API sees it, is this one: at most 10. A GUID in any case.

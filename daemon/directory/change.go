@@ -52,10 +52,12 @@ func decide(before State, action Action) (after State, err error) {
 			}, Way: Activate}
 		}
 		after = Unknown
+	case Revoke:
+		return before, nil // it is no change of the state: what it does is to stand on record
 	default:
 		return before, &Unwanted{Refusal: Refusal{
 			Problem: fmt.Sprintf("%q is nothing that can be done to a user", string(action)),
-			Hint:    "activate, deactivate, invite or forget",
+			Hint:    "activate, deactivate, invite, forget or revoke",
 		}}
 	}
 	if after == before {
@@ -76,7 +78,7 @@ func (d *Directory) Change(ctx context.Context, key Key, action Action, provider
 		Key: key, Action: action, By: by, Host: d.host,
 		At: d.now().UTC().Truncate(time.Microsecond), // what both stores keep of it
 	}
-	if action != Deactivate { // which waits for nothing; he may have been seen a moment ago, and not be written yet
+	if action != Deactivate && action != Revoke { // which wait for nothing; he may have been seen a moment ago, and not be written yet
 		d.recorder.hurry(ctx, hash)
 	}
 	if action == Forget { // what is on its way would bring him back
@@ -102,7 +104,11 @@ func (d *Directory) Change(ctx context.Context, key Key, action Action, provider
 		return Change{}, false, err
 	}
 	d.problems.set(writing, nil)
-	d.states.apply(change)
+	if action == Revoke {
+		d.noteRevoked(change)
+	} else {
+		d.states.apply(change)
+	}
 	d.log.Info("the state of a user was changed", zap.String("action", string(action)),
 		zap.String("provider", provider), zap.String("authority", key.Authority), zap.String("id", key.ID), zap.Stringer("before", change.Before),
 		zap.Stringer("after", change.After), zap.String("by", by), zap.Uint64("sequence", change.Sequence))

@@ -158,6 +158,7 @@ type User struct {
 	LastSeen  time.Time `json:"last_seen,omitzero"`   // to a minute
 	ChangedBy string    `json:"changed_by,omitempty"` // who set the state last; "" = nobody did
 	ChangedAt time.Time `json:"changed_at,omitzero"`
+	NotBefore time.Time `json:"not_before,omitzero"` // tokens issued up to then are revoked
 
 	Groups          []Held                     `json:"groups"`
 	Roles           []Held                     `json:"roles"`

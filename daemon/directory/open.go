@@ -28,6 +28,7 @@ type Directory struct {
 	kind, place string // for Status
 	store       store
 	states      *states
+	revoked     revocations
 	recorder    *recorder
 	problems    *problems
 	log         *zap.Logger
@@ -71,7 +72,10 @@ func Open(ctx context.Context, options Options) (*Directory, error) {
 	err = d.states.replace(func(set func(Hash, State)) error {
 		sequence, err := s.load(ctx, set)
 		d.sequence.Store(sequence)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.revoked(ctx, d.revoked.note)
 	})
 	if err != nil {
 		return nil, errors.Join(s.refuse(err), d.Close(ctx))

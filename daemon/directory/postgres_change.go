@@ -46,8 +46,10 @@ func changeIn(ctx context.Context, tx pgx.Tx, change Change, provider string) (C
 	if change.After, err = decide(change.Before, change.Action); err != nil {
 		return change, err
 	}
-	if err := setState(ctx, tx, hash, change, provider); err != nil {
-		return change, err
+	if change.Action != Revoke {
+		if err := setState(ctx, tx, hash, change, provider); err != nil {
+			return change, err
+		}
 	}
 	mark := make([]byte, 16)
 	_, _ = rand.Read(mark) // it never fails

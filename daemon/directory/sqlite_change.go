@@ -33,6 +33,9 @@ func (t *sqliteTx) change(change Change, provider string) (Change, error) {
 	if change.After, err = decide(change.Before, change.Action); err != nil {
 		return change, err
 	}
+	if change.Action == Revoke {
+		return t.record(change)
+	}
 	switch {
 	case change.After == Unknown:
 		if _, err := t.exec(`DELETE FROM user WHERE id = ?`, user); err != nil {

@@ -12,6 +12,9 @@ type store interface {
 	// load gives the state of every key, with the sequence of the last change that is in it.
 	load(ctx context.Context, each func(Hash, State)) (sequence uint64, err error)
 
+	// revoked gives the moments, in microseconds since 1970, of the changes that revoke: of each key at least the latest.
+	revoked(ctx context.Context, each func(Hash, int64)) error
+
 	// changed gives the changes after the sequence in order, at most 1,000; errRewound where the store knows none of that
 	// sequence (it was restored from a backup): then everything must be loaded anew.
 	changed(ctx context.Context, after uint64) ([]Change, error)

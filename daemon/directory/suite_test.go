@@ -26,6 +26,7 @@ func suite(t *testing.T, open func(t *testing.T) store) {
 		{"a write never undoes what was decided", suiteDecided},
 		{"changes are counted from one and stay", suiteChanges},
 		{"what was forgotten comes back new", suiteForgotten},
+		{"what is revoked stays on record", suiteRevoked},
 		{"users come in the order of their last sighting, page by page", suitePages},
 		{"users are selected", suiteSelected},
 		{"a cursor of somebody else's is refused", suiteCursor},

@@ -109,6 +109,9 @@ func (f *follower) load(ctx context.Context) error {
 	return f.states.replace(func(set func(Hash, State)) error {
 		sequence, err := f.from.load(ctx, set)
 		if err == nil {
+			err = f.from.revoked(ctx, f.revoked.note) // what is revoked from now on comes as a change
+		}
+		if err == nil {
 			f.sequence.Store(sequence)
 		}
 		return err
@@ -117,12 +120,16 @@ func (f *follower) load(ctx context.Context) error {
 
 // take puts a change that was made here or elsewhere into memory.
 func (f *follower) take(change Change) {
-	f.states.apply(change)
+	if change.Action == Revoke {
+		f.noteRevoked(change)
+	} else {
+		f.states.apply(change)
+	}
 	f.sequence.Store(change.Sequence)
 	if change.Host == f.host {
 		return
 	}
-	if change.After == Unknown {
+	if change.After == Unknown && change.Action != Revoke {
 		f.recorder.lost(change.Key.Hash())
 	}
 	f.log.Info("the state of a user was changed on another host", zap.String("action", string(change.Action)),

@@ -39,6 +39,18 @@ func (r *remote) load(_ context.Context, each func(Hash, State)) (uint64, error)
 	return uint64(len(r.changes)), nil
 }
 
+// revoked gives what the changes before the load revoke.
+func (r *remote) revoked(_ context.Context, each func(Hash, int64)) error {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	for _, change := range r.changes {
+		if change.Action == Revoke {
+			each(change.Key.Hash(), micros(change.At))
+		}
+	}
+	return nil
+}
+
 func (r *remote) changed(_ context.Context, after uint64) ([]Change, error) {
 	r.lock.Lock()
 	defer r.lock.Unlock()

@@ -63,6 +63,9 @@ func CloudNames() []string {
 // Authority gives the base address of the cloud's documents, without a final slash.
 func (c Cloud) Authority() string { return "https://" + c.authorityHost }
 
+// GraphHost gives the host of Microsoft Graph in this cloud.
+func (c Cloud) GraphHost() string { return c.graphHost }
+
 // InstanceName gives the cloud_instance_name that the cloud's documents and keys carry, where they carry one.
 func (c Cloud) InstanceName() string { return c.instance }
 
@@ -130,4 +133,19 @@ func matchesV1(aud, applicationID string, uris []string) bool {
 		}
 	}
 	return false
+}
+
+// otherHosts begin issuers or addresses of Entra ID beside the clouds' own: older names that still answer.
+var otherHosts = []string{"login.windows.net", "login.microsoft.com", "login.chinacloudapi.cn", "login.microsoftonline.de", "sts.microsoftonline.de"}
+
+// IsIssuerHost reports whether issuers of Entra ID's access tokens begin with that host, in any cloud. The external
+// tenants of customers (ciamlogin.com, b2clogin.com) have hosts of their own, which are none of these.
+func IsIssuerHost(host string) bool {
+	host = strings.ToLower(host)
+	for _, c := range clouds {
+		if host == c.authorityHost || "https://"+host+"/" == c.issuerV1 {
+			return true
+		}
+	}
+	return slices.Contains(otherHosts, host)
 }

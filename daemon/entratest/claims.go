@@ -57,7 +57,7 @@ func (t *Tenant) addApp(claims map[string]any, g grant) {
 	claims["rh"] = t.stable("rh", g.api.ApplicationID, g.client.ObjectID)
 	roles := g.client.Roles
 	if g.api.ApplicationID == graphID {
-		roles = g.client.GraphPermissions
+		roles = t.graphPermissions(g.client)
 	}
 	if len(roles) > 0 {
 		claims["roles"] = roles

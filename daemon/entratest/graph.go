@@ -31,9 +31,11 @@ const (
 type graph struct {
 	mu      sync.Mutex
 	faults  GraphFaults
-	left    map[[2]string]bool // object ids of user and group, in lower case
-	seen    map[string]bool    // tokens that were shown
-	expired map[string]bool    // those of seen that are good no more
+	granted map[string][]string // permissions of a client, in the place of its GraphPermissions
+	ids     map[string][]string // object ids of the groups of a user, by its name
+	left    map[[2]string]bool  // object ids of user and group, in lower case
+	seen    map[string]bool     // tokens that were shown
+	expired map[string]bool     // those of seen that are good no more
 	busy    int
 	peak    int
 }
@@ -46,6 +48,26 @@ func (t *Tenant) Leave(user, group string) {
 		t.graph.left = make(map[[2]string]bool)
 	}
 	t.graph.left[[2]string{strings.ToLower(user), strings.ToLower(group)}] = true
+}
+
+// GrantGraph gives the client of that application id these permissions at Microsoft Graph, and no others, in its tokens from
+// now on.
+func (t *Tenant) GrantGraph(client string, permissions ...string) {
+	t.graph.mu.Lock()
+	defer t.graph.mu.Unlock()
+	if t.graph.granted == nil {
+		t.graph.granted = make(map[string][]string)
+	}
+	t.graph.granted[strings.ToLower(client)] = permissions
+}
+
+func (t *Tenant) graphPermissions(client App) []string {
+	t.graph.mu.Lock()
+	defer t.graph.mu.Unlock()
+	if granted, ok := t.graph.granted[strings.ToLower(client.ApplicationID)]; ok {
+		return granted
+	}
+	return client.GraphPermissions
 }
 
 // GroupsOf gives the object ids of all groups that the user of that name is in, those made up for more_groups included.
@@ -111,16 +133,25 @@ func (t *Tenant) allGroups() []string {
 
 // memberships gives the object ids of the user's groups, in lower case as Graph writes them.
 func (t *Tenant) memberships(user User) []string {
-	var ids []string
-	for _, id := range user.Groups {
-		ids = append(ids, strings.ToLower(id))
-	}
-	for i := range user.MoreGroups {
-		ids = append(ids, inventedGUID(user.ObjectID, i))
-	}
 	t.graph.mu.Lock()
 	defer t.graph.mu.Unlock()
-	return slices.DeleteFunc(ids, func(id string) bool {
+	ids, known := t.graph.ids[user.Name]
+	if !known {
+		for _, id := range user.Groups {
+			ids = append(ids, strings.ToLower(id))
+		}
+		for i := range user.MoreGroups {
+			ids = append(ids, inventedGUID(user.ObjectID, i))
+		}
+		if t.graph.ids == nil {
+			t.graph.ids = make(map[string][]string)
+		}
+		t.graph.ids[user.Name] = ids
+	}
+	if len(t.graph.left) == 0 {
+		return slices.Clone(ids)
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		return t.graph.left[[2]string{strings.ToLower(user.ObjectID), id}]
 	})
 }

@@ -19,6 +19,7 @@ type GraphFaults struct {
 	Endless    bool          // every page names a next one
 	NextLink   string        // in the place of each page's next one
 	Half       bool          // the connection breaks in the middle of the answer
+	Chunked    bool          // the answer does not say how long it is
 
 	Rewrite func(what string, body []byte) []byte // changes answers of status 200 at will; nil = not
 }
@@ -77,7 +78,9 @@ func (f GraphFaults) write(w http.ResponseWriter, what string, body []byte) {
 	}
 	w.Header().Set("Content-Type", "application/json;odata.metadata=minimal;odata.streaming=true;charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if !f.Chunked {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	if !f.Half {
 		_, _ = w.Write(body) // the client is gone: nobody is left to tell
 		return

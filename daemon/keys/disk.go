@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -20,8 +21,8 @@ import (
 	"github.com/claimd/claimd/daemon/config"
 )
 
-// maxCopy is the size of a copy on disk in bytes: two documents and two key sets in base64, and room around them.
-const maxCopy = 8 << 20
+// maxCopy is the size of a copy on disk in bytes: four documents and four key sets in base64, and room around them.
+const maxCopy = 16 << 20
 
 // sealed is the copy of one Source on disk. The checksum finds damage; against a forger the directory's mode helps.
 type sealed struct {
@@ -35,19 +36,23 @@ type kept struct {
 	Editions []keptEdition `json:"editions"`
 }
 
-// keptEdition is one version of it.
+// keptEdition is one edition of it.
 type keptEdition struct {
-	Version   string    `json:"version"`
-	URL       string    `json:"url"`
-	FetchedAt time.Time `json:"fetched_at"` // by the wall clock
-	Document  []byte    `json:"document"`
-	Keys      []byte    `json:"keys"`
+	Version     string    `json:"version"`
+	Application bool      `json:"application,omitzero"`
+	URL         string    `json:"url"`
+	FetchedAt   time.Time `json:"fetched_at"` // by the wall clock
+	Document    []byte    `json:"document"`
+	Keys        []byte    `json:"keys"`
 }
 
 // copyPath gives the file of the Source: its name for people, and a hash that tells it from others of that name.
 func (p *Provider) copyPath() string {
 	s := p.source
 	fields := []string{s.Name, s.Authority, s.Tenant, s.ApplicationID, s.IssuerV1, s.IssuerV2, s.CloudInstance}
+	if rest := (Source{CustomKeys: s.CustomKeys, GraphHost: s.GraphHost, Issuer: s.Issuer}); rest != (Source{}) {
+		fields = append(fields, strconv.FormatBool(s.CustomKeys), s.GraphHost, s.Issuer)
+	}
 	sum := sha256.Sum256([]byte(strings.Join(fields, "\x00")))
 	name := strings.Map(func(r rune) rune {
 		if r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' {
@@ -60,26 +65,26 @@ func (p *Provider) copyPath() string {
 }
 
 // readCopy gives the sets that the disk has kept and that may still be used; the log tells why others may not.
-func (p *Provider) readCopy() [2]*keySet {
+func (p *Provider) readCopy() []*keySet {
+	sets := make([]*keySet, len(p.editions))
 	if p.ring.directory == "" {
-		return [2]*keySet{}
+		return sets
 	}
 	path := p.copyPath()
 	copied, err := readSealed(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return [2]*keySet{}
+		return sets
 	}
 	if err == nil && copied.Source != p.source {
 		err = errors.New("it is of another source")
 	}
 	if err != nil {
 		p.log.Warn("kept signing keys are not used", zap.String("file", path), zap.String("why", err.Error()))
-		return [2]*keySet{}
+		return sets
 	}
-	var sets [2]*keySet
 	for i, e := range p.editions {
 		for _, edition := range copied.Editions {
-			if edition.Version != string(e.version) {
+			if edition.Version != string(e.version) || edition.Application != e.application {
 				continue
 			}
 			if sets[i], err = e.reopen(edition, p.ring.now()); err != nil {
@@ -138,7 +143,7 @@ func readOwnFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if len(raw) > maxCopy {
-		return nil, errors.New("it is over 8 MiB")
+		return nil, errors.New("it is over 16 MiB")
 	}
 	return raw, nil
 }
@@ -200,18 +205,19 @@ func (p *Provider) writeCopy() {
 }
 
 // seal gives the bytes of the copy.
-func seal(source Source, editions [2]edition, s *state) ([]byte, error) {
+func seal(source Source, editions []edition, s *state) ([]byte, error) {
 	copied := kept{Source: source}
 	for i, set := range s.sets {
 		if set == nil {
 			continue
 		}
 		copied.Editions = append(copied.Editions, keptEdition{
-			Version:   string(editions[i].version),
-			URL:       editions[i].url,
-			FetchedAt: set.fetchedAt.Round(0).UTC(),
-			Document:  set.rawDocument,
-			Keys:      set.rawKeys,
+			Version:     string(editions[i].version),
+			Application: editions[i].application,
+			URL:         editions[i].url,
+			FetchedAt:   set.fetchedAt.Round(0).UTC(),
+			Document:    set.rawDocument,
+			Keys:        set.rawKeys,
 		})
 	}
 	inner, err := json.Marshal(copied)

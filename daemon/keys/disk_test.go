@@ -196,7 +196,7 @@ func TestAKeptCopyThatIsNotUsed(t *testing.T) {
 		{"with a document of another tenant", changed(each("document", []byte(`{"issuer":"https://x.test/y"}`))),
 			`issuer: want one with the tenant d86ca749-105f-4f0a-a4f2-89c5ef275c2e in its path, got "https://x.test/y"`},
 		{"without keys", changed(each("keys", []byte(`{"keys":[]}`))), "want at least one usable key, got an empty set"},
-		{"over 8 MiB", write(append(slices.Clone(good), make([]byte, maxCopy)...)), "it is over 8 MiB"},
+		{"over 16 MiB", write(append(slices.Clone(good), make([]byte, maxCopy)...)), "it is over 16 MiB"},
 		{"writable by others", func(t *testing.T, path string) {
 			write(good)(t, path)
 			if err := os.Chmod(path, 0o620); err != nil {

@@ -17,34 +17,60 @@ type document struct {
 	issuer  string
 	keysURL string
 	cloud   string // cloud_instance_name, Microsoft's own; "" = the document has none
+
+	graphHost     string // msgraph_host, Microsoft's own; "" = the document has none
+	introspection string // RFC 8414 section 2; "" = the document has none that may be asked, or is Entra ID's
+	userinfo      string
 }
 
-// readDocument checks a discovery document. It must name the Source's issuer byte for byte, or else one of the tenant,
-// and a key set on the authority's own host: nothing that a document says leads claimd elsewhere.
+// unverifiedDocument is what a document says.
+type unverifiedDocument struct {
+	Issuer        string `json:"issuer"`
+	KeysURL       string `json:"jwks_uri"`
+	Cloud         string `json:"cloud_instance_name"`
+	GraphHost     string `json:"msgraph_host"`
+	Introspection string `json:"introspection_endpoint"`
+	Userinfo      string `json:"userinfo_endpoint"`
+}
+
+// readDocument checks a discovery document. Entra ID's must name the Source's issuer byte for byte, or else one of the
+// tenant, and a key set on the authority's own host: nothing that it says leads claimd elsewhere. Any other provider's
+// must name the issuer byte for byte; its key set and endpoints may stand on any host, reached by https.
 func (e edition) readDocument(raw []byte) (document, error) {
-	var unverified struct {
-		Issuer  string `json:"issuer"`
-		KeysURL string `json:"jwks_uri"`
-		Cloud   string `json:"cloud_instance_name"`
-	}
+	var unverified unverifiedDocument
 	if err := json.Unmarshal(raw, &unverified); err != nil {
 		return document{}, fmt.Errorf("want a JSON object without duplicate members, got other text: %s", faultOf(err))
 	}
 	if err := e.checkIssuer(unverified.Issuer); err != nil {
 		return document{}, err
 	}
-	if want := e.source.CloudInstance; want != "" && unverified.Cloud != "" && unverified.Cloud != want {
-		return document{}, fmt.Errorf("cloud_instance_name: want %s, got %s", quote(want), quote(unverified.Cloud))
-	}
 	if err := e.checkKeysURL(unverified.KeysURL); err != nil {
 		return document{}, err
 	}
-	return document{issuer: unverified.Issuer, keysURL: unverified.KeysURL, cloud: unverified.Cloud}, nil
+	d := document{issuer: unverified.Issuer, keysURL: unverified.KeysURL}
+	if !e.isEntra() {
+		d.introspection, d.userinfo = e.endpoint(unverified.Introspection), e.endpoint(unverified.Userinfo)
+		return d, nil
+	}
+	d.cloud, d.graphHost = unverified.Cloud, unverified.GraphHost
+	return d, e.checkCloud(unverified)
+}
+
+// checkCloud holds what a document says of its cloud against the Source. US Government L4 and DoD differ in the host of
+// Microsoft Graph alone (page authentication-national-cloud).
+func (e edition) checkCloud(unverified unverifiedDocument) error {
+	if want := e.source.CloudInstance; want != "" && unverified.Cloud != "" && unverified.Cloud != want {
+		return fmt.Errorf("cloud_instance_name: want %s, got %s", quote(want), quote(unverified.Cloud))
+	}
+	if want := e.source.GraphHost; want != "" && unverified.GraphHost != "" && !strings.EqualFold(unverified.GraphHost, want) {
+		return fmt.Errorf("msgraph_host: want %s, got %s", quote(want), quote(unverified.GraphHost))
+	}
+	return nil
 }
 
 // checkIssuer holds the issuer of a document against the Source.
 func (e edition) checkIssuer(unverified string) error {
-	if want := e.source.issuer(e.version); want != "" {
+	if want := e.source.issuer(e.version); want != "" || !e.isEntra() {
 		if unverified != want {
 			return fmt.Errorf("issuer: want %s, got %s", quote(want), quote(unverified))
 		}
@@ -65,6 +91,12 @@ func (e edition) checkIssuer(unverified string) error {
 
 // checkKeysURL holds the address of the key set against the authority.
 func (e edition) checkKeysURL(unverified string) error {
+	if !e.isEntra() {
+		if e.endpoint(unverified) == "" {
+			return fmt.Errorf("jwks_uri: want an https address, got %s", quote(unverified))
+		}
+		return nil
+	}
 	u, err := url.Parse(unverified)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return fmt.Errorf("jwks_uri: want an address on %s, got %s", e.authority.Host, quote(unverified))
@@ -78,10 +110,26 @@ func (e edition) checkKeysURL(unverified string) error {
 	return nil
 }
 
+// endpoint gives an address that a document names where it may be asked, else "": https on any host, or http that stays
+// on this host where the issuer is such too.
+func (e edition) endpoint(unverified string) string {
+	u, err := url.Parse(unverified)
+	if err != nil || u.Host == "" || u.User != nil || strings.Contains(unverified, "#") {
+		return ""
+	}
+	if u.Scheme == "https" || isPlainLoopback(u) && isPlainLoopback(e.authority) {
+		return unverified
+	}
+	return ""
+}
+
 // keyIssuerFits reports whether a key with this `issuer` member may sign for the document's issuer. Keys of documents
 // that several tenants share name the template {tenantid}. Microsoft's own validator takes the v2.0 form for v1.0
 // tokens too (Microsoft.IdentityModel.Validators, AadIssuerValidator).
 func (e edition) keyIssuerFits(unverified string, d document) bool {
+	if !e.isEntra() {
+		return unverified == d.issuer
+	}
 	issuer := strings.ReplaceAll(unverified, "{tenantid}", e.source.Tenant)
 	if issuer == d.issuer {
 		return true

@@ -8,15 +8,36 @@ import (
 	"github.com/claimd/claimd/daemon/entra"
 )
 
-// edition is one version's document of one Source: where it is, and what it must fit.
+// Unversioned is the version of tokens that have none: those of providers that are not Entra ID.
+const Unversioned entra.Version = ""
+
+// edition is one document of one Source: where it is, and what it must fit.
 type edition struct {
-	source    Source
-	version   entra.Version
-	url       string
-	authority *url.URL // nil = the Source's authority is none
+	source      Source
+	version     entra.Version
+	application bool // its keys are good for the Source's application only
+	url         string
+	authority   *url.URL // nil = the Source's authority (or issuer) is none
 }
 
-// newEdition makes the edition of that version.
+// editionsOf gives all editions of a Source: those that issuers are taken from stand first.
+func editionsOf(source Source) []edition {
+	if source.Issuer != "" {
+		return []edition{oidcEdition(source)}
+	}
+	editions := []edition{newEdition(source, entra.V1), newEdition(source, entra.V2)}
+	if source.CustomKeys {
+		for _, e := range editions[:2] {
+			// learn.microsoft.com/entra/identity-platform/access-tokens, "Validate the signature": applications with custom
+			// signing keys
+			e.application, e.url = true, e.url+"?appid="+url.QueryEscape(source.ApplicationID)
+			editions = append(editions, e)
+		}
+	}
+	return editions
+}
+
+// newEdition makes Entra ID's edition of that version.
 func newEdition(source Source, version entra.Version) edition {
 	e := edition{source: source, version: version, url: entra.DocumentURL(source.Authority, version, source.Tenant)}
 	if u, err := url.Parse(source.Authority); err == nil && isAuthority(u) {
@@ -24,6 +45,19 @@ func newEdition(source Source, version entra.Version) edition {
 	}
 	return e
 }
+
+// oidcEdition makes the edition of any other provider. A final slash of the issuer is left out of the address
+// (OpenID Connect Discovery 1.0, section 4.1), and counts in every comparison.
+func oidcEdition(source Source) edition {
+	e := edition{source: source, version: Unversioned, url: strings.TrimSuffix(source.Issuer, "/") + "/.well-known/openid-configuration"}
+	if u, err := url.Parse(source.Issuer); err == nil && isAuthority(u) {
+		e.authority = u
+	}
+	return e
+}
+
+// isEntra reports whether the edition is Entra ID's.
+func (e edition) isEntra() bool { return e.source.Issuer == "" }
 
 // isAuthority reports whether documents may be fetched from below this address: https, or http that stays on this host.
 func isAuthority(u *url.URL) bool {
@@ -50,4 +84,12 @@ func port(u *url.URL) string {
 		return "80"
 	}
 	return "443"
+}
+
+// setting names what the address of the document is made of.
+func (e edition) setting() string {
+	if e.isEntra() {
+		return "authority"
+	}
+	return "issuer"
 }

@@ -34,7 +34,7 @@ type fetched struct {
 func (e edition) fetch(ctx context.Context, client *http.Client, now time.Time, asking func()) fetched {
 	result := fetched{at: now}
 	if e.authority == nil {
-		result.err = &fetchError{url: e.url, cause: "authority: want an https address, or http on loopback"}
+		result.err = &fetchError{url: e.url, cause: e.setting() + ": want an https address, or http on loopback"}
 		return result
 	}
 	rawDocument, err := get(ctx, client, e.url)

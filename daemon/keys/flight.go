@@ -10,14 +10,14 @@ import (
 	"sync/atomic"
 )
 
-// flight is one fetch of both versions. There is one at a time, and whoever needs a fetch shares it.
+// flight is one fetch of all editions. There is one at a time, and whoever needs a fetch shares it.
 type flight struct {
-	about  reference      // the unknown id that it was started for; zero = none
-	asking [2]atomic.Bool // the key set of that version is being asked for: what is published from now on may be missed
+	about  reference     // the unknown id that it was started for; zero = none
+	asking []atomic.Bool // the key set of that edition is being asked for: what is published from now on may be missed
 
 	done  chan struct{} // closed once the outcome is in the Provider's state
-	good  [2]bool       // read after done
-	err   error         // read after done; nil = at least one version is good
+	good  []bool        // read after done
+	err   error         // read after done; nil = at least one edition is good
 	saved chan struct{} // closed once the copy on disk is written, after done
 }
 
@@ -27,34 +27,36 @@ func (p *Provider) start(about reference) *flight {
 	if p.closed {
 		return nil
 	}
-	f := &flight{about: about, done: make(chan struct{}), saved: make(chan struct{})}
+	count := len(p.editions)
+	f := &flight{about: about, asking: make([]atomic.Bool, count), good: make([]bool, count),
+		done: make(chan struct{}), saved: make(chan struct{})}
 	p.flight = f
 	p.ring.running.Go(func() { p.fly(f) })
 	return f
 }
 
-// fly fetches both versions at once, takes over what is good, and writes the copy on disk.
+// fly fetches all editions at once, takes over what is good, and writes the copy on disk.
 func (p *Provider) fly(f *flight) {
 	ctx, cancel := context.WithTimeout(p.life, maxFetch)
 	defer cancel()
 	client, now := p.ring.client.Load(), p.ring.now()
-	var results [2]fetched
-	var both sync.WaitGroup
+	results := make([]fetched, len(p.editions))
+	var all sync.WaitGroup
 	for i, e := range p.editions {
-		both.Go(func() {
+		all.Go(func() {
 			results[i] = e.fetch(ctx, client, now, func() { f.asking[i].Store(true) })
 		})
 	}
-	both.Wait()
+	all.Wait()
 	p.adopt(f, results)
-	if f.good[0] || f.good[1] {
+	if slices.Contains(f.good, true) {
 		p.writeCopy()
 	}
 	close(f.saved)
 }
 
 // adopt takes over what a flight brought and ends the flight.
-func (p *Provider) adopt(f *flight, results [2]fetched) {
+func (p *Provider) adopt(f *flight, results []fetched) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer close(f.done)
@@ -64,7 +66,7 @@ func (p *Provider) adopt(f *flight, results [2]fetched) {
 		return
 	}
 	p.bury() // nobody else may have asked, and the log should have it
-	next := *p.state.Load()
+	next := p.state.Load().clone()
 	changed := false
 	for i, result := range results {
 		next.tries[i] = try{at: result.at, err: result.err}
@@ -83,12 +85,12 @@ func (p *Provider) adopt(f *flight, results [2]fetched) {
 		p.unknown.forget()
 	}
 	f.err = p.summary(results)
-	p.state.Store(&next)
+	p.state.Store(next)
 	p.logFailing(results)
 	p.schedule(results)
 }
 
-// Refresh fetches both documents and key sets now, past limiter and backoff. The error tells what failed in one line
+// Refresh fetches all documents and key sets now, past limiter and backoff. The error tells what failed in one line
 // for people; it is nil where at least one version's keys are good.
 func (p *Provider) Refresh(ctx context.Context) error {
 	// A flight that is under way may have read its keys before the caller asked: it does not count.
@@ -134,8 +136,8 @@ func (p *Provider) errClosed() error {
 	return fmt.Errorf("%s: the provider is no longer in the configuration", p.source.Name)
 }
 
-// summary gives the outcome of a flight in one line; what is wrong with both versions alike is said once.
-func (p *Provider) summary(results [2]fetched) error {
+// summary gives the outcome of a flight in one line; what is wrong with several alike is said once.
+func (p *Provider) summary(results []fetched) error {
 	var texts, causes []string
 	for _, result := range results {
 		if result.err == nil {

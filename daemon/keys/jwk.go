@@ -146,7 +146,7 @@ func (e edition) checkOwner(unverified jwk, d document) error {
 	if unverified.Issuer != nil && !e.keyIssuerFits(*unverified.Issuer, d) {
 		return fmt.Errorf("issuer: want %s, got %s", quote(d.issuer), quote(*unverified.Issuer))
 	}
-	if unverified.Cloud == nil {
+	if unverified.Cloud == nil || !e.isEntra() {
 		return nil
 	}
 	for _, want := range []string{d.cloud, e.source.CloudInstance} {

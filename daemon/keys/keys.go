@@ -42,14 +42,22 @@ type Source struct {
 	Authority     string // base address of the documents, without a final slash
 	Tenant        string // GUID in lower case; part of the documents' addresses
 	ApplicationID string // a changed application drops the keys, as a changed tenant does
+	CustomKeys    bool   // the application may have signing keys of its own: the documents with ?appid= are fetched too
 	IssuerV1      string // the exact issuers; both "" = those in the documents, which must name the tenant
 	IssuerV2      string
 	CloudInstance string // cloud_instance_name that documents and keys must have where they have one; "" = any
+	GraphHost     string // msgraph_host that documents must have where they have one; "" = any
+	// Issuer is the exact issuer of a provider that is not Entra ID, and where its one document is found. Then all of the
+	// above is "" but Name. "" = Entra ID.
+	Issuer string
 }
 
 // issuer gives the exact issuer that the Source wants of that version's document; "" = the one in the document.
 func (s Source) issuer(version entra.Version) string {
-	if version == entra.V1 {
+	switch version {
+	case Unversioned:
+		return s.Issuer
+	case entra.V1:
 		return s.IssuerV1
 	}
 	return s.IssuerV2

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 )
@@ -9,14 +10,17 @@ import (
 // The log has a line for each change of state, not for each attempt. The caller of all that logs a flight holds mu.
 
 // logFailing logs that a fetch failed or works again, once for each change.
-func (p *Provider) logFailing(results [2]fetched) {
-	failing := [2]bool{results[0].err != nil, results[1].err != nil}
+func (p *Provider) logFailing(results []fetched) {
+	failing := make([]bool, len(results))
+	for i, result := range results {
+		failing[i] = result.err != nil
+	}
 	before := p.failing
 	p.failing = failing
-	if failing == before {
+	if slices.Equal(failing, before) {
 		return
 	}
-	if failing == [2]bool{} {
+	if !slices.Contains(failing, true) {
 		p.log.Info("signing keys can be fetched again")
 		return
 	}
@@ -31,7 +35,7 @@ func (p *Provider) logFailing(results [2]fetched) {
 
 // logChange logs in which keys a set differs from the one before it.
 func (p *Provider) logChange(i int, d difference) {
-	p.log.Info("signing keys changed", zap.String("version", string(versions[i])),
+	p.log.Info("signing keys changed", zap.String("version", string(p.editions[i].version)),
 		zap.Strings("added", allShown(d.added)), zap.Strings("removed", allShown(d.removed)),
 		zap.Strings("replaced", allShown(d.replaced)))
 }
@@ -47,7 +51,7 @@ func (p *Provider) logIgnored(i int, ignored []KeyStatus) {
 	}
 	p.alarms[i] = text
 	for _, key := range ignored {
-		fields := []zap.Field{zap.String("version", string(versions[i])), zap.String("key_id", key.ID),
+		fields := []zap.Field{zap.String("version", string(p.editions[i].version)), zap.String("key_id", key.ID),
 			zap.String("type", key.Type), zap.String("why", key.Ignored)}
 		if key.Ignored == errLeaked.Error() {
 			p.log.Error("the provider leaked a signing key", fields...)

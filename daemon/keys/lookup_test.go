@@ -179,17 +179,17 @@ func TestAnUnknownIDIsRememberedForAMinute(t *testing.T) {
 func TestAtMostAThousandUnknownIDsAreRemembered(t *testing.T) {
 	n, now := newNegatives(), time.Now()
 	for i := range 3 * maxNegatives {
-		n.add(referTo(1, fmt.Sprint(i)), now)
-		n.has(referTo(1, "0"), now) // in use, so it stays
+		n.add(referTo(entra.V2, fmt.Sprint(i)), now)
+		n.has(referTo(entra.V2, "0"), now) // in use, so it stays
 	}
-	n.add(referTo(1, "0"), now)
+	n.add(referTo(entra.V2, "0"), now)
 	if len(n.entries) != maxNegatives || n.order.Len() != maxNegatives {
 		t.Errorf("want %d, got %d and %d", maxNegatives, len(n.entries), n.order.Len())
 	}
-	if !n.has(referTo(1, "0"), now) || n.has(referTo(1, "1"), now) || n.has(referTo(0, "0"), now) {
+	if !n.has(referTo(entra.V2, "0"), now) || n.has(referTo(entra.V2, "1"), now) || n.has(referTo(entra.V1, "0"), now) {
 		t.Error("want the least recently used gone, and the versions kept apart")
 	}
-	if n.has(referTo(1, "0"), now.Add(negativeLife)) || len(n.entries) != maxNegatives-1 {
+	if n.has(referTo(entra.V2, "0"), now.Add(negativeLife)) || len(n.entries) != maxNegatives-1 {
 		t.Error("want an id forgotten at the end of its minute")
 	}
 }

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,25 +12,11 @@ import (
 	"github.com/claimd/claimd/daemon/entra"
 )
 
-// versions are the two editions of a provider's documents; their places are the indexes of every [2] in this package.
-var versions = [2]entra.Version{entra.V1, entra.V2}
-
-// place gives the index of a version, and whether there is such a version.
-func place(version entra.Version) (int, bool) {
-	switch version {
-	case entra.V1:
-		return 0, true
-	case entra.V2:
-		return 1, true
-	}
-	return 0, false
-}
-
 // Provider holds the keys of one Source. All methods may be called at once.
 type Provider struct {
 	ring     *Ring
 	source   Source
-	editions [2]edition
+	editions []edition // their places are the indexes of every slice of the state
 	log      *zap.Logger
 
 	// life ends with the Provider. Fetches run under it and not under a caller's context: a caller that gives up must
@@ -48,8 +35,8 @@ type Provider struct {
 	unknown  unknown
 	failures int       // failed flights in a row
 	due      time.Time // of the next refresh; zero = at once
-	failing  [2]bool   // as the log has it
-	alarms   [2]string // ignored keys, as the log has them
+	failing  []bool    // as the log has it
+	alarms   []string  // ignored keys, as the log has them
 
 	saving      sync.Mutex // guards the copy on disk and what follows
 	saveFailing bool       // as the log has it
@@ -66,12 +53,12 @@ func newProvider(r *Ring, source Source) *Provider {
 		unknown: newUnknown(),
 	}
 	p.life, p.end = context.WithCancel(context.Background())
-	for i, version := range versions {
-		p.editions[i] = newEdition(source, version)
-	}
+	p.editions = editionsOf(source)
+	count := len(p.editions)
+	p.failing, p.alarms = make([]bool, count), make([]string, count)
 	kept := p.readCopy()
-	first := &state{sets: kept}
-	if kept[0] != nil || kept[1] != nil {
+	first := &state{sets: kept, dead: make([]bool, count), tries: make([]try, count)}
+	if slices.ContainsFunc(kept, func(set *keySet) bool { return set != nil }) {
 		first.changes = 1
 	}
 	p.state.Store(first)
@@ -82,7 +69,7 @@ func newProvider(r *Ring, source Source) *Provider {
 
 // firstDue gives the time of the first refresh: an hour after the fetch of what the disk has kept, or the zero time,
 // which is at once.
-func firstDue(kept [2]*keySet) time.Time {
+func firstDue(kept []*keySet) time.Time {
 	var due time.Time
 	for _, set := range kept {
 		if set == nil {
@@ -100,15 +87,16 @@ func (p *Provider) Source() Source { return p.source }
 
 // Issuer gives the exact issuer of tokens of that version: the Source's, or the fetched document's. "" = not known yet.
 func (p *Provider) Issuer(version entra.Version) string {
-	i, ok := place(version)
-	if !ok {
-		return ""
-	}
-	if issuer := p.source.issuer(version); issuer != "" {
-		return issuer
-	}
-	if set := p.state.Load().sets[i]; set != nil {
-		return set.document.issuer
+	for i, e := range p.editions {
+		if e.version != version || e.application {
+			continue
+		}
+		if issuer := p.source.issuer(version); issuer != "" {
+			return issuer
+		}
+		if set := p.state.Load().sets[i]; set != nil {
+			return set.document.issuer
+		}
 	}
 	return ""
 }
@@ -117,22 +105,19 @@ func (p *Provider) Issuer(version entra.Version) string {
 // unknown and a fetch is allowed (burst 3, then one in 5 minutes; 1 second at most; 256 waiting at most). Errors:
 // ErrUnknown, ErrUnavailable.
 func (p *Provider) Lookup(ctx context.Context, version entra.Version, keyID string) (Key, error) {
-	i, ok := place(version)
-	if !ok || keyID == "" {
+	if keyID == "" || !p.publishes(version) {
 		return Key{}, ErrUnknown
 	}
-	if set := p.state.Load().sets[i]; set.live(p.ring.now()) {
-		if key, ok := set.keys[keyID]; ok {
-			return key, nil
-		}
+	if key, known := p.find(version, keyID, p.ring.now()); known {
+		return key.usable()
 	}
-	return p.lookUnknown(ctx, i, keyID)
+	return p.lookUnknown(ctx, version, keyID)
 }
 
 // Live reports whether at least one version's keys are known and younger than 24 hours.
 func (p *Provider) Live() bool {
 	s, now := p.state.Load(), p.ring.now()
-	return s.sets[0].live(now) || s.sets[1].live(now)
+	return slices.ContainsFunc(s.sets, func(set *keySet) bool { return set.live(now) })
 }
 
 // Changes counts the changes in the content of the key set and its deaths: what was verified under another count must
@@ -154,7 +139,7 @@ func (p *Provider) bury() {
 	if !s.dying(now) {
 		return
 	}
-	next := *s
+	next := s.clone()
 	for i, set := range s.sets {
 		if set == nil || s.dead[i] || set.live(now) {
 			continue
@@ -162,9 +147,9 @@ func (p *Provider) bury() {
 		next.dead[i] = true
 		next.changes++
 		p.log.Error("signing keys are dead: no good fetch for 24 hours",
-			zap.String("version", string(versions[i])), zap.Time("fetched_at", set.fetchedAt))
+			zap.String("version", string(p.editions[i].version)), zap.Time("fetched_at", set.fetchedAt))
 	}
-	p.state.Store(&next)
+	p.state.Store(next)
 }
 
 // close ends all that runs for the Provider, without waiting for it.

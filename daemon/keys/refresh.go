@@ -3,6 +3,7 @@ package keys
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -59,9 +60,9 @@ func (p *Provider) untilDue() time.Duration {
 }
 
 // schedule sets the time of the next refresh and tells the refresh loop. The caller holds mu.
-func (p *Provider) schedule(results [2]fetched) {
+func (p *Provider) schedule(results []fetched) {
 	now := p.ring.now()
-	if results[0].err == nil && results[1].err == nil {
+	if !slices.ContainsFunc(results, func(result fetched) bool { return result.err != nil }) {
 		p.failures = 0
 		p.due = now.Add(jitter(refreshEvery))
 	} else {
@@ -75,7 +76,7 @@ func (p *Provider) schedule(results [2]fetched) {
 }
 
 // askedFor gives the longest Retry-After of a flight.
-func askedFor(results [2]fetched) time.Duration {
+func askedFor(results []fetched) time.Duration {
 	var longest time.Duration
 	for _, result := range results {
 		if known, ok := errors.AsType[*fetchError](result.err); ok {

@@ -8,10 +8,15 @@ import (
 
 // state is what a Provider knows at one moment. It is never written once it is stored.
 type state struct {
-	sets    [2]*keySet // nil = never fetched
-	dead    [2]bool    // the set's death is in changes
-	tries   [2]try
+	sets    []*keySet // by the Provider's editions; nil = never fetched
+	dead    []bool    // the set's death is in changes
+	tries   []try
 	changes uint64
+}
+
+// clone gives a state that may be written until it is stored.
+func (s *state) clone() *state {
+	return &state{sets: slices.Clone(s.sets), dead: slices.Clone(s.dead), tries: slices.Clone(s.tries), changes: s.changes}
 }
 
 // try is the last attempt to fetch one version.

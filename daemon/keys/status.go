@@ -9,12 +9,13 @@ import (
 type Status struct {
 	Provider  string           `json:"provider"`
 	Live      bool             `json:"live"`
-	Documents []DocumentStatus `json:"documents"` // v1.0, then v2.0
+	Documents []DocumentStatus `json:"documents"` // v1.0, then v2.0; the application's own after them
 }
 
 // DocumentStatus is one version's document and key set.
 type DocumentStatus struct {
-	Version     string      `json:"version"` // "1.0" or "2.0"
+	Version     string      `json:"version"`               // "1.0" or "2.0" of Entra ID's tokens; "" of another provider
+	Application bool        `json:"application,omitempty"` // the keys are good for this application's tokens only (?appid=)
 	URL         string      `json:"url"`
 	KeysURL     string      `json:"keys_url,omitempty"`
 	Issuer      string      `json:"issuer,omitempty"`
@@ -24,6 +25,18 @@ type DocumentStatus struct {
 	Error       string      `json:"error,omitempty"` // of the last attempt, "" = it was good
 	Live        bool        `json:"live"`
 	Keys        []KeyStatus `json:"keys"` // by id; empty, never nil
+}
+
+// Edition names the document among those of its provider, in a few fixed words: "1.0", "2.0", "1.0 appid", "2.0 appid" of
+// Entra ID, "openid" of any other.
+func (d DocumentStatus) Edition() string {
+	switch {
+	case d.Version == string(Unversioned):
+		return "openid"
+	case d.Application:
+		return d.Version + " appid"
+	}
+	return d.Version
 }
 
 // KeyStatus is one key of a set.
@@ -40,6 +53,7 @@ func (p *Provider) Status() Status {
 	for i, e := range p.editions {
 		d := DocumentStatus{
 			Version:     string(e.version),
+			Application: e.application,
 			URL:         e.url,
 			Issuer:      p.Issuer(e.version),
 			Source:      "none",

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/claimd/claimd/daemon/entra"
 )
 
 // Bounds on what unknown key ids may cause. They come from strangers' tokens.
@@ -33,22 +35,22 @@ func (u *unknown) forget() { u.negatives = newNegatives() }
 type reference [sha256.Size]byte
 
 // referTo gives the reference of an id.
-func referTo(i int, keyID string) reference {
-	return sha256.Sum256([]byte(string(versions[i]) + "\x00" + keyID))
+func referTo(version entra.Version, keyID string) reference {
+	return sha256.Sum256([]byte(string(version) + "\x00" + keyID))
 }
 
 // wanted is a key that a caller of Lookup wants and the state does not hold.
 type wanted struct {
-	i     int // place of the version
-	id    string
-	about reference
+	version entra.Version
+	id      string
+	about   reference
 }
 
 // lookUnknown finds a key that the state does not hold, by a fetch where one is allowed. A flight answers for the ids
 // that it was started for or that came before it asked for the keys. Whoever came later looks again, once: what is
 // published since then may have been missed.
-func (p *Provider) lookUnknown(ctx context.Context, i int, keyID string) (Key, error) {
-	w := wanted{i: i, id: keyID, about: referTo(i, keyID)}
+func (p *Provider) lookUnknown(ctx context.Context, version entra.Version, keyID string) (Key, error) {
+	w := wanted{version: version, id: keyID, about: referTo(version, keyID)}
 	f, covered, key, err := p.board(w)
 	if f == nil {
 		return key, err
@@ -75,16 +77,15 @@ func (p *Provider) board(w wanted) (f *flight, covered bool, key Key, err error)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.ring.now()
-	if set := p.state.Load().sets[w.i]; set.live(now) { // a flight may have ended since the caller looked
-		if key, ok := set.keys[w.id]; ok {
-			return nil, false, key, nil
-		}
-		if p.unknown.negatives.has(w.about, now) {
-			return nil, false, Key{}, ErrUnknown
-		}
+	if found, known := p.find(w.version, w.id, now); known { // a flight may have ended since the caller looked
+		key, err := found.usable()
+		return nil, false, key, err
+	}
+	if p.wholly(w.version, now) && p.unknown.negatives.has(w.about, now) {
+		return nil, false, Key{}, ErrUnknown
 	}
 	if p.flight != nil {
-		return p.flight, p.flight.about == w.about || !p.flight.asking[w.i].Load(), Key{}, nil
+		return p.flight, p.flight.about == w.about || !p.asks(p.flight, w.version), Key{}, nil
 	}
 	if p.closed || !p.unknown.limiter.AllowN(now, 1) {
 		return nil, false, Key{}, ErrUnavailable
@@ -102,12 +103,12 @@ func (p *Provider) ride(ctx context.Context, f *flight, w wanted, covered bool) 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.ring.now()
-	set := p.state.Load().sets[w.i]
-	if !f.good[w.i] || !set.live(now) {
-		return Key{}, true, ErrUnavailable
+	if found, known := p.find(w.version, w.id, now); known {
+		key, err := found.usable()
+		return key, true, err
 	}
-	if key, ok := set.keys[w.id]; ok {
-		return key, true, nil
+	if !p.brought(f, w.version) || !p.wholly(w.version, now) {
+		return Key{}, true, ErrUnavailable
 	}
 	if !covered {
 		return Key{}, false, ErrUnavailable

@@ -60,6 +60,13 @@ var (
 	directoryDropped = describe("directory_dropped_total", "What was seen of users and found no room to wait; it is asked for again.")
 	directoryFailed  = describe("directory_write_failures_total", "Writes to the directory of users that failed; they are tried again.")
 	directoryBroken  = describe("directory_read_only", "1 where the disk failed the directory of users: nothing is written until a restart.")
+	graphFailing     = describe("graph_failing", "1 where the last look-up says that Microsoft Graph does not tell groups.", "provider")
+	graphLookUps     = describe("graph_lookups_total", "Users whose groups Microsoft Graph was asked for.", "provider")
+	graphCalls       = describe("graph_calls_total", "Requests to Microsoft Graph that look-ups took.", "provider")
+	graphFailures    = describe("graph_lookup_failures_total", "Look-ups that Microsoft Graph did not answer: requests were refused as graph_unavailable.", "provider")
+	graphHits        = describe("graph_hits_total", "Questions about groups that were answered from memory.", "provider")
+	graphKept        = describe("graph_kept_answers", "Answers of Microsoft Graph in memory.", "provider")
+	graphUnderWay    = describe("graph_lookups_under_way", "Look-ups under way, those that wait for their turn included.", "provider")
 	buildInfo        = describe("build_info", "1, with the version of claimd.", "version")
 	started          = describe("start_timestamp_seconds", "When claimd was started.")
 )
@@ -78,7 +85,8 @@ type collector struct {
 func (c collector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{requests, duration, unmatched, keptIdentities, enabled, isReady, keysLive, keysUsable,
 		keysAge, keysFailing, generation, loaded, configInfo, reloadGood, reloads,
-		directoryUsable, directoryUsers, directoryPending, directoryWritten, directoryDropped, directoryFailed, directoryBroken, buildInfo, started} {
+		directoryUsable, directoryUsers, directoryPending, directoryWritten, directoryDropped, directoryFailed, directoryBroken,
+		graphFailing, graphLookUps, graphCalls, graphFailures, graphHits, graphKept, graphUnderWay, buildInfo, started} {
 		to <- desc
 	}
 }
@@ -111,6 +119,15 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	counter(reloads, s.Reloads.Taken, "taken")
 	counter(reloads, s.Reloads.Refused, "refused")
 	directoryMetrics(s.Directory, gauge, counter)
+	for _, g := range s.Graphs {
+		gauge(graphFailing, truth(g.Failing), g.Provider)
+		counter(graphLookUps, g.LookUps, g.Provider)
+		counter(graphCalls, g.Calls, g.Provider)
+		counter(graphFailures, g.Failures, g.Provider)
+		counter(graphHits, g.Hits, g.Provider)
+		gauge(graphKept, float64(g.Kept), g.Provider)
+		gauge(graphUnderWay, float64(g.UnderWay), g.Provider)
+	}
 	gauge(buildInfo, 1, s.Version)
 	gauge(started, seconds(s.StartedAt))
 }
@@ -141,10 +158,10 @@ func (c collector) keys(s admin.Status, gauge func(*prometheus.Desc, float64, ..
 					usable++
 				}
 			}
-			gauge(keysUsable, float64(usable), provider.Provider, document.Version)
-			gauge(keysFailing, truth(document.Error != ""), provider.Provider, document.Version)
+			gauge(keysUsable, float64(usable), provider.Provider, document.Edition())
+			gauge(keysFailing, truth(document.Error != ""), provider.Provider, document.Edition())
 			if !document.FetchedAt.IsZero() {
-				gauge(keysAge, c.now().Sub(document.FetchedAt).Seconds(), provider.Provider, document.Version)
+				gauge(keysAge, c.now().Sub(document.FetchedAt).Seconds(), provider.Provider, document.Edition())
 			}
 		}
 	}

@@ -14,18 +14,20 @@ import (
 // Claims are the claims of a verified token. They are immutable; slices and values must not be changed. They may be
 // read by any number of goroutines at once.
 type Claims struct {
-	Provider string // of the configuration
-	Version  entra.Version
+	Provider string        // of the configuration
+	Version  entra.Version // keys.Unversioned of a provider that is not Entra ID
 	Caller   Caller
 	Issuer   string
-	Tenant   string // GUID in lower case
+	Tenant   string // who vouches for the user: the tenant's GUID in lower case, or the issuer that is not Entra ID
 	Subject  string // sub, verbatim
-	ObjectID string // oid; GUID in lower case; "" where absent (or, with a user's token, no GUID: then Value tells)
-	ClientID string // azp or appid; GUID in lower case
+	// ObjectID is Entra ID's oid: GUID in lower case; "" where absent (or, with a user's token, no GUID: then Value tells),
+	// and of any other provider.
+	ObjectID string
+	ClientID string // azp or appid: GUID in lower case. Of any other provider azp or client_id verbatim, "" where absent
 	KeyID    string
-	Scopes   string // scp, verbatim; "" for app-only tokens
+	Scopes   string // scp (or scope of a provider that is not Entra ID): words with blanks between them; "" = none
 	Expires  time.Time
-	IssuedAt time.Time
+	IssuedAt time.Time // zero where the token of a provider that is not Entra ID does not say
 
 	members []member  // of the payload's outermost object
 	issuers [2]string // every issuer form of the tenant, v1.0 and v2.0; "" = not known

@@ -15,7 +15,11 @@ import (
 // token may be unverified, and goes to the administrator who brought the token.
 
 func (r *run) explainForm() reason.Check {
-	return reason.Check{Want: "a signed JWT as Entra ID writes it", Got: r.problem}
+	writer := "Entra ID"
+	if r.verifier.untyped && (r.provider == nil || r.provider.OIDC) {
+		writer = "the provider"
+	}
+	return reason.Check{Want: "a signed JWT as " + writer + " writes it", Got: r.problem}
 }
 
 func (r *run) explainAlgorithm() reason.Check {
@@ -43,7 +47,7 @@ func (r *run) explainGraphAudience() reason.Check {
 
 // mendGraph names the scope to ask for, where only one application can be meant.
 func (r *run) mendGraph() string {
-	if len(r.verifier.providers) != 1 {
+	if len(r.verifier.providers) != 1 || r.verifier.providers[0].OIDC {
 		return ""
 	}
 	return "let the client ask for " + scopeOf(&r.verifier.providers[0]) + " instead of a Graph scope such as User.Read"
@@ -65,7 +69,7 @@ func (r *run) explainAsleep() reason.Check {
 func (r *run) explainIssuer() reason.Check {
 	var wanted []string
 	for _, p := range r.verifier.providers {
-		for _, version := range versions {
+		for _, version := range p.versions() {
 			if issuer := p.Keys.Issuer(version); issuer != "" {
 				wanted = append(wanted, issuer)
 			}
@@ -85,7 +89,7 @@ func (r *run) mendIssuer() string {
 		return "the token is of a personal Microsoft account; let the client sign in at the tenant of the configuration, with an account of it"
 	}
 	for _, p := range r.verifier.providers {
-		if p.Tenant == tenant {
+		if !p.OIDC && p.Tenant == tenant {
 			return "the tenant is that of [provider." + p.Name + "], but the issuer belongs to the cloud " + cloud + "; look at cloud and authority there"
 		}
 	}
@@ -101,7 +105,7 @@ func issuerParts(iss string) (cloud, tenant string, ok bool) {
 		}
 		for _, name := range entra.CloudNames() {
 			c, _ := entra.CloudByName(name)
-			for _, version := range versions {
+			for _, version := range entraVersions {
 				if c.Issuer(version, segment) == iss {
 					return name, strings.ToLower(segment), true
 				}
@@ -146,6 +150,9 @@ func (r *run) explainSignature() reason.Check {
 
 func (r *run) explainAudience() reason.Check {
 	p, got := r.provider, claimShown(r.claims.raw("aud"))
+	if p.OIDC {
+		return p.explainAudience(got)
+	}
 	check := reason.Check{Want: p.ApplicationID + " (application_id of [provider." + p.Name + "])", Got: got}
 	if r.version == entra.V1 {
 		check.Want += " or an application ID URI, as v1.0 tokens have"
@@ -179,25 +186,32 @@ func (r *run) explainExpired() reason.Check {
 func (r *run) explainNotYetValid() reason.Check {
 	return reason.Check{
 		Want: "nbf and iat not after " + instant(r.now.Add(r.provider.Skew)) + " (now and clock_skew)",
-		Got:  "nbf " + instant(r.times.notBefore) + ", iat " + instant(r.times.issued),
+		Got:  said("nbf", r.times.notBefore) + ", " + said("iat", r.times.issued),
 	}
 }
 
 func (r *run) explainLifetime() reason.Check {
 	return reason.Check{
-		Want: "nbf not after exp, and exp at most 29 hours after iat",
-		Got:  "iat " + instant(r.times.issued) + ", nbf " + instant(r.times.notBefore) + ", exp " + instant(r.times.expires),
+		Want: "nbf not after exp" + r.times.bound(),
+		Got:  said("iat", r.times.issued) + ", " + said("nbf", r.times.notBefore) + ", " + said("exp", r.times.expires),
 	}
 }
 
 func (r *run) explainIDToken() reason.Check {
+	forUs := "for " + scopeOf(r.provider)
+	if r.provider.OIDC {
+		forUs = "for this API"
+	}
 	return reason.Check{
 		Want: "an access token", Got: r.problem,
-		Mend: "let the client send the access token for " + scopeOf(r.provider) + ", not the ID token of its own sign-in",
+		Mend: "let the client send the access token " + forUs + ", not the ID token of its own sign-in",
 	}
 }
 
 func (r *run) explainKind() reason.Check {
+	if r.provider.OIDC {
+		return reason.Check{Want: "azp or client_id, the calling client's id, and scope or scp of words", Got: r.problem}
+	}
 	check := reason.Check{
 		Want: "azp or appid, the calling application's ID", Got: r.problem,
 		Mend: "let the client ask Entra ID for " + scopeOf(r.provider) + "; such a token names the application that asked",
@@ -210,6 +224,9 @@ func (r *run) explainKind() reason.Check {
 
 func (r *run) explainClient() reason.Check {
 	p, id := r.provider, r.claims.ClientID
+	if p.OIDC {
+		return p.explainClient(id)
+	}
 	check := reason.Check{
 		Want: "one of client_application_ids of [provider." + p.Name + "]: " + strings.Join(p.ClientIDs, ", "),
 		Got:  "the application " + id,

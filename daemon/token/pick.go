@@ -6,9 +6,6 @@ import (
 	"github.com/claimd/claimd/daemon/entra"
 )
 
-// versions are looked at in this order; no tenant has one issuer for both.
-var versions = [...]entra.Version{entra.V2, entra.V1}
-
 // pick finds the provider: among those with the token's issuer the one with its audience. Where the audience fits none,
 // it is the first, so that the audience is the reason later on. It reports whether there is one.
 func (r *run) pick() bool {
@@ -16,14 +13,13 @@ func (r *run) pick() bool {
 	if !ok || len(iss) == 0 { // "" is an issuer that is not known yet
 		return false
 	}
-	audience, single := audienceOf(r.unverified.aud)
 	for i := range r.verifier.providers {
 		p := &r.verifier.providers[i]
-		for _, version := range versions {
+		for _, version := range p.versions() {
 			if string(iss) != p.Keys.Issuer(version) {
 				continue
 			}
-			fits := single && entra.AudienceMatches(version, audience, p.ApplicationID, p.ApplicationIDURIs)
+			fits := p.hears(version, r.unverified.aud)
 			if fits || r.provider == nil {
 				r.provider, r.version = p, version
 			}
@@ -36,7 +32,7 @@ func (r *run) pick() bool {
 }
 
 // asleep gives the providers that may have issued the token, but have no issuer yet: it stands in documents that
-// were never fetched.
+// were never fetched. Only Entra ID's can be: any other's issuer is written in the configuration.
 func (r *run) asleep() (providers []*Provider) {
 	tid, ok := stringOf(r.unverified.tid)
 	if !ok {
@@ -44,7 +40,7 @@ func (r *run) asleep() (providers []*Provider) {
 	}
 	for i := range r.verifier.providers {
 		p := &r.verifier.providers[i]
-		if string(tid) == p.Tenant && p.Keys.Issuer(r.unverifiedVersion()) == "" {
+		if !p.OIDC && string(tid) == p.Tenant && p.Keys.Issuer(r.unverifiedVersion()) == "" {
 			providers = append(providers, p)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -29,11 +30,20 @@ func knownAlgorithm(algorithm string) bool {
 }
 
 // keyFits reports whether the key may verify signatures of the algorithm: one key, one algorithm (RFC 8725 section
-// 3.1). A key without an algorithm of its own fits by its type.
-func keyFits(key keys.Key, algorithm string) bool {
-	if key.Algorithm != "" && key.Algorithm != algorithm {
+// 3.1). A key without an algorithm of its own is for the first of the provider's that fits its type.
+func keyFits(key keys.Key, algorithm string, providers []string) bool {
+	if !typeFits(key, algorithm) {
 		return false
 	}
+	if key.Algorithm != "" {
+		return key.Algorithm == algorithm
+	}
+	first := slices.IndexFunc(providers, func(one string) bool { return typeFits(key, one) })
+	return first >= 0 && providers[first] == algorithm
+}
+
+// typeFits reports whether the algorithm is one for keys of that type.
+func typeFits(key keys.Key, algorithm string) bool {
 	switch key.Public.(type) {
 	case *rsa.PublicKey:
 		return algorithm == rs256 || algorithm == ps256

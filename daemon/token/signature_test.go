@@ -78,15 +78,17 @@ func TestTheSignatureLayerAlone(t *testing.T) {
 		{"A9 the key is of another type", everyAlgorithm, ecKey, good, reason.Key},
 		{"A9 ES256 with an RSA key", everyAlgorithm, rsaKey, both(r, s), reason.Key},
 		{"A9 a key of no type", everyAlgorithm, keys.Key{ID: "x", Public: "secret"}, good, reason.Key},
+		{"A9 a key of no algorithm is for the first that fits", everyAlgorithm, rsaKey, contoso.signPS(ps, payload, 32), reason.Key},
+		{"A9 and for no other", []string{"ES256", "PS256", "RS256"}, rsaKey, good, reason.Key},
 		{"A11 crit", everyAlgorithm, rsaKey, contoso.sign(`{"alg":"RS256","crit":["x"],"x":1}`, payload), reason.Malformed},
 		{"A19 another payload", everyAlgorithm, rsaKey, swapSignature(contoso.sign(rs, "other"), good), reason.Signature},
 		{"A19 a signature of zeros", everyAlgorithm, rsaKey, join(encode(rs)+"."+encode(payload), make([]byte, 256)), reason.Signature},
 		{"A19 a byte too few", everyAlgorithm, rsaKey, join(encode(rs)+"."+encode(payload), make([]byte, 255)), reason.Signature},
-		{"A20 PS256 holds with a salt of 32", everyAlgorithm, rsaKey, contoso.signPS(ps, payload, 32), reason.None},
-		{"A20 PS256 without a salt", everyAlgorithm, rsaKey, contoso.signPS(ps, payload, 0), reason.Signature},
-		{"A20 PS256 with a salt of 20", everyAlgorithm, rsaKey, contoso.signPS(ps, payload, 20), reason.Signature},
-		{"A20 PS256 with the longest salt", everyAlgorithm, rsaKey, contoso.signPS(ps, payload, 222), reason.Signature},
-		{"A20 RS256 named PS256", everyAlgorithm, rsaKey, contoso.sign(ps, payload), reason.Signature},
+		{"A20 PS256 holds with a salt of 32", []string{"PS256"}, rsaKey, contoso.signPS(ps, payload, 32), reason.None},
+		{"A20 PS256 without a salt", []string{"PS256"}, rsaKey, contoso.signPS(ps, payload, 0), reason.Signature},
+		{"A20 PS256 with a salt of 20", []string{"PS256"}, rsaKey, contoso.signPS(ps, payload, 20), reason.Signature},
+		{"A20 PS256 with the longest salt", []string{"PS256"}, rsaKey, contoso.signPS(ps, payload, 222), reason.Signature},
+		{"A20 RS256 named PS256", []string{"PS256"}, rsaKey, contoso.sign(ps, payload), reason.Signature},
 		{"A21 ES256 holds", everyAlgorithm, ecKey, both(r, s), reason.None},
 		{"A21 r and s zero", everyAlgorithm, ecKey, both(zero, zero), reason.Signature},
 		{"A21 r zero", everyAlgorithm, ecKey, both(zero, s), reason.Signature},
@@ -148,7 +150,7 @@ func verifySigned(algorithms []string, key keys.Key, raw string) (payload []byte
 		return nil, reason.Malformed
 	case !slices.Contains(algorithms, h.algorithm):
 		return nil, reason.Algorithm
-	case !keyFits(key, h.algorithm):
+	case !keyFits(key, h.algorithm, algorithms):
 		return nil, reason.Key
 	case !signatureHolds(h.algorithm, key.Public, c.signed, c.signature):
 		return nil, reason.Signature

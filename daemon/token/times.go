@@ -19,16 +19,24 @@ const maxSeconds = 1 << 40
 const lastExpiry = 253402300799
 
 // times are the claims exp, nbf and iat, exact to the nanosecond; what is finer is cut off.
-type times struct{ expires, notBefore, issued time.Time }
+type times struct {
+	expires, notBefore, issued time.Time // notBefore and issued are zero where absent
+	unbounded                  bool      // the lifetime is the provider's to choose
+}
 
-// readTimes reads the three, all of which Entra ID always writes. The reason is MissingClaim where one is absent,
-// Malformed where one is no number from 0 to 2^40; name is the claim's.
-func readTimes(c *Claims) (t times, why reason.Reason, name string) {
+// readTimes reads the three. Entra ID always writes them; any other provider must write exp (RFC 9068 section 2.2), and
+// may leave out the others. The reason is MissingClaim where one is absent, Malformed where one is no number from 0 to
+// 2^40; name is the claim's.
+func readTimes(c *Claims, oidc bool) (t times, why reason.Reason, name string) {
+	t.unbounded = oidc
 	for _, claim := range []struct {
 		name string
 		into *time.Time
 	}{{"exp", &t.expires}, {"nbf", &t.notBefore}, {"iat", &t.issued}} {
 		raw := c.raw(claim.name)
+		if raw == nil && oidc && claim.name != "exp" {
+			continue
+		}
 		if raw == nil {
 			return t, reason.MissingClaim, claim.name
 		}
@@ -53,7 +61,7 @@ func (t times) notYetValid(now time.Time, skew time.Duration) bool {
 
 // contradict reports whether the token was never valid, or is valid for longer than Entra ID makes any.
 func (t times) contradict() bool {
-	return t.notBefore.After(t.expires) || t.expires.Sub(t.issued) > maxLifetime
+	return t.notBefore.After(t.expires) || !t.unbounded && t.expires.Sub(t.issued) > maxLifetime
 }
 
 // expiry is exp in whole seconds, never later than exp itself.

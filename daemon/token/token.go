@@ -11,27 +11,59 @@ package token
 import (
 	"time"
 
+	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
 // Provider is what the tokens of one provider must fit. Its slices are not changed after NewVerifier.
 type Provider struct {
-	Name              string
+	Name       string
+	OIDC       bool     // any provider but Entra ID
+	ClientIDs  []string // GUIDs in lower case, of an OIDC provider verbatim; empty: nobody
+	AnyClient  bool     // OIDC: every client, and none that the token names
+	Skew       time.Duration
+	Algorithms []string // Entra's policy: RS256. A key that names no algorithm is for the first that fits its type
+	Keys       *keys.Provider
+
+	// Of Entra ID.
 	Tenant            string // GUID in lower case
 	ApplicationID     string // GUID in lower case
 	ApplicationIDURIs []string
-	ClientIDs         []string          // GUIDs in lower case; empty: nobody
 	AccountClients    map[string]string // object id -> application id of service accounts that name one, GUIDs in lower case
-	Skew              time.Duration
-	Algorithms        []string // Entra's policy: RS256
-	Keys              *keys.Provider
+
+	// Of any other provider.
+	Audiences []string // one of them must be in aud; empty: no JWT is for us
+}
+
+// versions gives the versions of the provider's tokens, in the order in which their issuers are looked at: no tenant has
+// one issuer for both.
+func (p *Provider) versions() []entra.Version {
+	if p.OIDC {
+		return unversioned[:]
+	}
+	return entraVersions[:]
+}
+
+var (
+	entraVersions = [...]entra.Version{entra.V2, entra.V1}
+	unversioned   = [...]entra.Version{keys.Unversioned}
+)
+
+// hears reports whether a token of that version with that raw aud is meant for us.
+func (p *Provider) hears(version entra.Version, aud []byte) bool {
+	if p.OIDC {
+		return namesOne(aud, p.Audiences)
+	}
+	audience, single := audienceOf(aud)
+	return single && entra.AudienceMatches(version, audience, p.ApplicationID, p.ApplicationIDURIs)
 }
 
 // Verifier verifies the tokens of all providers of one configuration. It is immutable and safe for concurrent use.
 type Verifier struct {
 	providers  []Provider
 	algorithms []string // those of every provider that there is code for
+	untyped    bool     // a header without typ may be some provider's
 	turns      turns
 }
 
@@ -39,6 +71,7 @@ type Verifier struct {
 func NewVerifier(providers []Provider) *Verifier {
 	v := &Verifier{providers: providers, turns: newTurns()}
 	for _, p := range providers {
+		v.untyped = v.untyped || p.OIDC
 		for _, algorithm := range p.Algorithms {
 			if knownAlgorithm(algorithm) {
 				v.algorithms = append(v.algorithms, algorithm)

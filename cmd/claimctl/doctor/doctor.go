@@ -57,7 +57,7 @@ func askProviders(ctx context.Context, options Options) []finding.Finding {
 		all.Go(func() {
 			v := newVisit(options.Loaded, &options.Loaded.Config.Providers[i], source)
 			defer v.close()
-			found[i] = ask(ctx, options.Step, "provider."+source.Name, v, providerChecks)
+			found[i] = ask(ctx, options.Step, "provider."+source.Name, v, v.checks())
 		})
 	}
 	all.Wait()

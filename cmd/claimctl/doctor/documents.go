@@ -58,7 +58,7 @@ func (v *visit) askDocument(ctx context.Context, version entra.Version) finding.
 		return v.refusedDocument(f)
 	}
 	d := v.edition(ctx, version)
-	if isOfDocument(d) {
+	if isOfDocument(d) && !strings.Contains(d.Error, ": msgraph_host: ") { // that is told below, with the cloud's name
 		return v.badDocument(d.Error)
 	}
 	if d.FetchedAt.IsZero() && d.Error == "" {

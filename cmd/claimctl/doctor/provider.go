@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -20,8 +21,7 @@ import (
 // maxDocument is the most that is read of a document, in bytes: what claimd itself reads.
 const maxDocument = 1 << 20
 
-// providerChecks are the questions about one provider. Those about Microsoft Graph (groups_overage = "graph": a token
-// for the app credential, its permissions) would stand at the end, and need "connection".
+// providerChecks are the questions about one provider.
 var providerChecks = []check[visit]{
 	{name: "outbound proxy", ask: (*visit).askProxy},
 	{name: "DNS", ask: (*visit).askDNS},
@@ -32,10 +32,21 @@ var providerChecks = []check[visit]{
 	{name: "document v2.0", needs: "TLS", ask: func(v *visit, ctx context.Context) finding.Finding { return v.askDocument(ctx, entra.V2) }},
 	{name: "keys", needs: "TLS", ask: (*visit).askKeys},
 	{name: "own keys", needs: "keys", ask: (*visit).askOwnKeys},
+	{name: graphCheck, needs: "connection", ask: (*visit).askGraph},
+}
+
+// openIDChecks are those about a provider that is not Entra ID.
+var openIDChecks = []check[visit]{
+	{name: "outbound proxy", ask: (*visit).askProxy},
+	{name: "DNS", ask: (*visit).askDNS},
+	{name: "connection", needs: "DNS", ask: (*visit).askConnection},
+	{name: "TLS", needs: "connection", ask: (*visit).askTLS},
+	{name: "document and keys", needs: "TLS", ask: (*visit).askOpenID},
 }
 
 // visit is what becomes known about one provider while it is asked.
 type visit struct {
+	loaded    *daemon.Loaded
 	provider  *config.Provider
 	source    keys.Source
 	authority *url.URL
@@ -60,8 +71,8 @@ type fetched struct {
 }
 
 func newVisit(loaded *daemon.Loaded, provider *config.Provider, source keys.Source) *visit {
-	v := &visit{provider: provider, source: source, client: loaded.Client, documents: map[entra.Version]fetched{}}
-	v.authority, _ = url.Parse(source.Authority) // the configuration's check has parsed it before
+	v := &visit{loaded: loaded, provider: provider, source: source, client: loaded.Client, documents: map[entra.Version]fetched{}}
+	v.authority, _ = url.Parse(cmp.Or(source.Issuer, source.Authority)) // the configuration's check has parsed it before
 	if v.authority == nil {
 		v.authority = &url.URL{}
 	}
