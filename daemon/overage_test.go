@@ -258,7 +258,8 @@ func TestAReloadKeepsWhatGraphSaid(t *testing.T) {
 	p.more = strings.Replace(p.more, "[provider.contoso.graph]\n", "[provider.contoso.graph]\ncache = \"4m\"\n", 1)
 	d.reload(t, p)
 	ask(1)
-	p.provider, p.more = "", p.more[strings.Index(p.more, "[outbound]"):]
+	_, outbound, _ := strings.Cut(p.more, "[outbound]")
+	p.provider, p.more = "", "[outbound]"+outbound
 	d.reload(t, p)
 	if got := d.ask(t, token); got.reason != "groups_overage" {
 		t.Errorf("got %s, want groups_overage once it is denied", got)

@@ -54,7 +54,7 @@ func run(ctx context.Context, options Options, pace pace, watcher func() (*fsnot
 	if err := d.start(ctx, loaded, seen, given, watcher); err != nil {
 		given.close()
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil { // stopped before it served
-			return nil
+			return nil //nolint:nilerr // to be stopped is no failure
 		}
 		return err
 	}

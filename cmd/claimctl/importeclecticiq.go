@@ -165,9 +165,9 @@ func (s *importSetting) isEmpty() bool {
 }
 
 // supposedOr writes a key that no known setting stands for: its default, or commented out what may stand for it.
-func (i *importer) supposedOr(key string, standard any, why string) {
+func (i *importer) supposedOr(key string, standard any) {
 	if !i.propose(key, importTOML(standard)) {
-		i.set(key, standard, false, why)
+		i.set(key, standard, false, "EclecticIQ's default")
 	}
 }
 
@@ -176,12 +176,12 @@ func (i *importer) propose(key, standard string) bool {
 	for _, setting := range i.supposed[key] {
 		i.explain(setting.line, setting.name, "is no setting that is known here. It looks like "+key+": if it is, take the # from the line; until then "+
 			key+" is "+standard)
-		i.set(key, i.proposed(key, setting), true, origin(setting))
+		i.set(key, proposed(setting), true, origin(setting))
 	}
 	return len(i.supposed[key]) > 0
 }
 
-func (i *importer) proposed(key string, setting *importSetting) any {
+func proposed(setting *importSetting) any {
 	switch setting.value.Kind {
 	case python.Bool:
 		return setting.value.True
@@ -194,9 +194,9 @@ func (i *importer) proposed(key string, setting *importSetting) any {
 
 func (i *importer) mapping() {
 	i.header("mapping")
-	i.supposedOr("default_groups", []string{}, "EclecticIQ's default")
-	i.supposedOr("default_roles", []string{}, "EclecticIQ's default")
-	i.supposedOr("case_sensitive", true, "EclecticIQ's default")
+	i.supposedOr("default_groups", []string{})
+	i.supposedOr("default_roles", []string{})
+	i.supposedOr("case_sensitive", true)
 }
 
 // locals writes the tables of the groups and roles that exist. Those of EclecticIQ are in its database.

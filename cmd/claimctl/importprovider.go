@@ -116,8 +116,8 @@ func (i *importer) adminGroup() {
 // claims writes [provider.azure.claims].
 func (i *importer) claims() {
 	i.header("provider", "azure", "claims")
-	i.supposedOr("user", "oid", "EclecticIQ's default")
-	i.supposedOr("email", "email", "EclecticIQ's default")
+	i.supposedOr("user", "oid")
+	i.supposedOr("email", "email")
 	for _, claim := range []struct{ key, name, standard string }{
 		{"first_name", eiqFirstName, "given_name"}, {"last_name", eiqLastName, "family_name"},
 		{"groups", eiqGroups, "groups"}, {"roles", eiqRoles, "groups"},

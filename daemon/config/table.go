@@ -193,13 +193,3 @@ func (t *table) tables(key string) []*table {
 	}
 	return all
 }
-
-// laterText knows a key of a later version: a string that may be empty.
-func (t *table) laterText(key string) {
-	t.text(key, "", func(text string) flaw {
-		if text != "" {
-			return flaw{problem: notAvailable}
-		}
-		return flaw{}
-	})
-}

@@ -3,7 +3,7 @@ package token
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
+	"encoding/json" //nolint:depguard // RawMessage alone, as the directory has it: nothing is read by this package
 	"hash/maphash"
 	"slices"
 

@@ -113,11 +113,9 @@ func (w *writer) quoted(part string) string {
 }
 
 func (w *writer) escape(r rune) string {
-	switch {
-	case r < 0x100 && w.rand.IntN(2) == 0:
-		return fmt.Sprintf(`\x%02x`, r)
-	case r < 0x100 && w.rand.IntN(2) == 0:
-		return fmt.Sprintf(`\%03o`, r)
+	switch form := w.rand.IntN(4); {
+	case r < 0x100 && form < 2:
+		return fmt.Sprintf([]string{`\x%02x`, `\%03o`}[form], r)
 	case r < 0x10000 && w.rand.IntN(2) == 0:
 		return fmt.Sprintf(`\u%04X`, r)
 	}
