@@ -17,14 +17,14 @@ type host struct {
 	status  *admin.Status // nil: no claimd has answered
 }
 
-// hostChecks are the questions about this host, in the order in which they are read. One about the store of users would
-// stand after "ready".
+// hostChecks are the questions about this host, in the order in which they are read.
 var hostChecks = []check[host]{
 	{name: "configuration", ask: (*host).askConfiguration},
 	{name: "claimd", ask: (*host).askDaemon},
 	{name: "version", needs: "claimd", ask: (*host).askVersion},
 	{name: "same files", needs: "claimd", ask: (*host).askFiles},
 	{name: "ready", needs: "claimd", ask: (*host).askReady},
+	{name: "directory", needs: "claimd", ask: (*host).askDirectory},
 }
 
 func (h *host) askConfiguration(context.Context) finding.Finding {
@@ -115,6 +115,23 @@ func (h *host) askReady(context.Context) finding.Finding {
 		return finding.Bad("see the answers about the providers, then claimctl keys refresh", "no provider has live keys: it answers 503 keys_unavailable")
 	}
 	return finding.Good("at least one provider has live keys")
+}
+
+// askDirectory asks about the store of users.
+func (h *host) askDirectory(context.Context) finding.Finding {
+	d := h.status.Directory
+	where := d.Store + ", " + d.Place
+	switch {
+	case d.Store == "":
+		return finding.Bad("mend what is found, then systemctl restart claimd", "claimd runs without a directory of users: %s", d.Problem)
+	case d.ReadOnly:
+		return finding.Bad("look at the disk (journalctl -k), then systemctl restart claimd", "%s: a write failed for good, and nothing is written since", where)
+	case !d.Usable:
+		return finding.Bad("look at the database, and at journalctl -u claimd", "%s cannot be read: requests are answered 503 directory_unavailable", where)
+	case d.Problem != "":
+		return finding.Bad("claimctl status and journalctl -u claimd tell more", "%s: %s", where, d.Problem)
+	}
+	return finding.Good("%s: %s", where, count(d.Known, "user"))
 }
 
 func count(n int, what string) string {
