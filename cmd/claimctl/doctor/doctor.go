@@ -52,12 +52,15 @@ func askProviders(ctx context.Context, options Options) []finding.Finding {
 	}
 	sources := options.Loaded.Sources()
 	found := make([][]finding.Finding, len(sources))
+	visits := make([]*visit, len(sources))
 	var all sync.WaitGroup
 	for i, source := range sources {
+		visits[i] = newVisit(options.Loaded, &options.Loaded.Config.Providers[i], source) // reads the client that all share
+	}
+	for i, v := range visits {
 		all.Go(func() {
-			v := newVisit(options.Loaded, &options.Loaded.Config.Providers[i], source)
 			defer v.close()
-			found[i] = ask(ctx, options.Step, "provider."+source.Name, v, v.checks())
+			found[i] = ask(ctx, options.Step, "provider."+sources[i].Name, v, v.checks())
 		})
 	}
 	all.Wait()
