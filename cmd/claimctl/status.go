@@ -113,7 +113,11 @@ func providerRows(providers []keys.Status, now time.Time) [][]string {
 		rows = append(rows, []string{safe(provider.Provider), state, freshness(provider, now)})
 		for _, document := range provider.Documents {
 			if document.Error != "" {
-				failed := fmt.Sprintf("v%s failed %s: %s", safe(document.Version), ago(document.AttemptedAt, now), safe(document.Error))
+				name := safe(document.Edition())
+				if document.Version != "" {
+					name = "v" + name
+				}
+				failed := fmt.Sprintf("%s failed %s: %s", name, ago(document.AttemptedAt, now), safe(document.Error))
 				rows = append(rows, []string{"", "", failed})
 			}
 		}

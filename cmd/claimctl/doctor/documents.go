@@ -184,8 +184,11 @@ func (v *visit) askOwnKeys(ctx context.Context) finding.Finding {
 			own = append(own, key.KID)
 		}
 	}
+	if len(own) > 0 && v.source.CustomKeys {
+		return finding.Good("%s of the application's own, which custom_signing_keys fetches", count(len(own), "signing key"))
+	}
 	if len(own) > 0 {
-		return finding.Bad("remove the signing key of the claims mapping, and set acceptMappedClaims in the manifest (claimctl doctor --manifest)",
+		return finding.Bad("set custom_signing_keys = true under [provider."+v.source.Name+"], or remove the signing key of the claims mapping",
 			"the application has %s of its own, which a claims mapping brings: tokens signed with it are refused 401 key", count(len(own), "signing key"))
 	}
 	return finding.Good("the application signs with the tenant's")
