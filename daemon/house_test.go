@@ -32,7 +32,7 @@ var owners = map[string]struct {
 	"github.com/BurntSushi/toml":          {[]string{"daemon/config", "daemon/entratest"}, "the configuration's format; the fake tenant's file has it too"},
 	"github.com/MicahParks/keyfunc/v3":    {[]string{"daemon/keys"}, "JWK to public key"},
 	"github.com/golang-jwt/jwt/v5":        {[]string{"daemon/keys", "daemon/token", "daemon/entratest"}, "signatures"},
-	"github.com/go-json-experiment/json":  {[]string{"daemon/keys", "daemon/token"}, "strict JSON: no duplicates, no bad UTF-8"},
+	"github.com/go-json-experiment/json":  {[]string{"daemon/keys", "daemon/token", "daemon/opaque"}, "strict JSON: no duplicates, no bad UTF-8; of documents, tokens, and what a provider says of one"},
 	"github.com/jackc/pgx/v5":             {[]string{"daemon/directory", "daemon/postgrestest"}, "PostgreSQL"},
 	"modernc.org/sqlite":                  {[]string{"daemon/directory"}, "SQLite without C"},
 	"github.com/maypok86/otter/v2":        {[]string{"daemon/access", "daemon/directory", "daemon/graph"}, "verified identities, bounded in bytes; what was written last of a user; Graph's answers"},
@@ -97,6 +97,10 @@ func checkImport(t *testing.T, name, imported string) {
 			t.Errorf("%s imports %s: it starts a database and knows nothing of claimd", name, inner)
 		case inner == "daemon/postgrestest":
 			t.Errorf("%s imports %s: only tests start a database", name, inner)
+		case name == "daemon/oidctest":
+			t.Errorf("%s imports %s: the providers of others share nothing with what they test", name, inner)
+		case inner == "daemon/oidctest":
+			t.Errorf("%s imports %s: only tests start the providers of others", name, inner)
 		case inner == "daemon/vectors":
 			t.Errorf("%s imports %s: only tests read test data", name, inner)
 		case inner == "daemon/entratest":
@@ -146,7 +150,7 @@ func TestShippedProgramsHoldNothingOfTheTests(t *testing.T) {
 		if p.ImportPath != module+"/cmd/fakeentra" && slices.Contains(p.Deps, module+"/daemon/entratest") {
 			t.Errorf("%s depends on daemon/entratest", p.ImportPath)
 		}
-		for _, room := range []string{"daemon/vectors", "daemon/postgrestest"} {
+		for _, room := range []string{"daemon/vectors", "daemon/postgrestest", "daemon/oidctest"} {
 			if slices.Contains(p.Deps, module+"/"+room) {
 				t.Errorf("%s depends on %s", p.ImportPath, room)
 			}

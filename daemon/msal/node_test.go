@@ -30,7 +30,7 @@ func node(t *testing.T) string {
 	}
 	readJSON(t, "testdata/node_modules/@azure/msal-node/package.json", &got)
 	if version := want.Dependencies["@azure/msal-node"]; got.Version != version {
-		t.Fatalf("MSAL for Node.js is there in version %s, want %s\nhint: make msal-node", got.Version, version)
+		t.Fatalf("MSAL for Node.js is there in version %s, want %s\nhint: make node-modules", got.Version, version)
 	}
 	return path
 }

@@ -1,0 +1,68 @@
+// An OpenID provider on loopback: the npm package oidc-provider. Its settings come as one line of JSON on standard input;
+// it prints one line of JSON once it answers, and ends when standard input does.
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
+import { Provider } from 'oidc-provider';
+
+const lines = createInterface({ input: process.stdin });
+const settings = JSON.parse((await lines[Symbol.asyncIterator]().next()).value);
+process.stdin.on('end', () => process.exit(0));
+process.stdin.resume();
+
+function key(alg) {
+  const { privateKey } = alg === 'ES256'
+    ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return { ...privateKey.export({ format: 'jwk' }), kid: `key-${alg}`, alg, use: 'sig' };
+}
+
+const server = createServer();
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const issuer = `http://127.0.0.1:${server.address().port}${settings.slash ? '/' : ''}`;
+const deviceCode = 'urn:ietf:params:oauth:grant-type:device_code';
+const none = { redirect_uris: [], response_types: [] };
+const algorithms = [...new Set(['RS256', settings.algorithm])]; // ID tokens are RS256 whatever access tokens are
+
+const provider = new Provider(issuer, {
+  jwks: { keys: algorithms.map(key) },
+  clients: [
+    { client_id: settings.service.id, client_secret: settings.service.secret, grant_types: ['client_credentials'], ...none },
+    { client_id: settings.desk.id, token_endpoint_auth_method: 'none', application_type: 'native', grant_types: [deviceCode, 'refresh_token'], ...none },
+    { client_id: settings.resourceServer.id, client_secret: settings.resourceServer.secret, grant_types: [], ...none },
+    { client_id: settings.signed.id, token_endpoint_auth_method: 'none', application_type: 'native', grant_types: [deviceCode],
+      userinfo_signed_response_alg: 'RS256', ...none },
+  ],
+  features: {
+    devInteractions: { enabled: true },
+    clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
+    introspection: { enabled: true, allowedPolicy: () => true },
+    revocation: { enabled: true, allowedPolicy: () => true },
+    userinfo: { enabled: true },
+    jwtUserinfo: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => undefined,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (_, resource) => ({
+        scope: settings.scopes.join(' '),
+        audience: resource,
+        accessTokenTTL: settings.seconds,
+        accessTokenFormat: resource === settings.opaqueResource ? 'opaque' : 'jwt',
+        jwt: { sign: { alg: settings.algorithm } },
+      }),
+    },
+  },
+  issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
+  ttl: { AccessToken: settings.seconds, ClientCredentials: settings.seconds },
+  scopes: ['openid', 'profile', 'email', ...settings.scopes],
+  claims: { openid: ['sub', ...Object.keys(settings.claims)], profile: ['name'], email: ['email'] },
+  findAccount: (_, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, name: `User ${id}`, email: `${id}@contoso.example`, ...settings.claims }),
+  }),
+  extraTokenClaims: () => settings.claims,
+});
+server.on('request', provider.callback());
+console.log(JSON.stringify({ issuer }));
