@@ -20,7 +20,7 @@ import (
 func rowsOfProviders() []row {
 	return []row{
 		{"B1", "the signature is RS256 by a key that the tenant publishes, within its times", signatures},
-		{"B2", "opaque tokens are refused, and a provider that would ask about them is not available", opaqueTokens},
+		{"B2", "opaque tokens are asked about at one OpenID provider, by introspection or userinfo, and never at Entra ID", opaqueTokens},
 		{"B3", "a user is on record from the first accepted token, under the user claim", activeAtSignUp},
 		{"B4", "a blocked or deactivated user is out with the next request, an administrator too", inactiveUsers},
 		{"B5", "the user is the unique id: an e-mail address neither merges nor splits users", idNotEmail},
@@ -221,11 +221,25 @@ func opaqueTokens(t *testing.T, w *world) {
 		wantFaults(t, []flawed{{soundHead + `opaque_tokens = "` + value + `"`, `claimd.toml:8: provider.contoso.opaque_tokens: is a key of kind = "oidc", and this provider is kind = "entra"` +
 			"\n  hint: take it out, or change kind"}})
 	}
+	o, v := startVoucher(t)
+	v.set("of-ada", o.active(nil))
+	for text, want := range map[string]string{o.introspected(t): "200 ", o.byUserinfo(): "200 ", o.jumpcloudText(): "401 opaque_token"} {
+		asking, before := w.start(t, text), v.asked()
+		asking.ready(t)
+		asking.ask(t, "of-ada").begins(t, text, want)
+		asking.ask(t, "of-nobody").begins(t, text, "401 opaque_token")
+		for _, form := range []string{"a.b.c", "a.b.c.d.e", "eyJhbGciOiJSU0EifQ.a.b.c.d", w.ada(t, nil)} {
+			asking.ask(t, form).begins(t, form, "401 ")
+		}
+		if asked := v.asked() - before; want == "200 " && asked != 2 || want != "200 " && asked != 0 {
+			t.Errorf("%d requests\n%s", asked, text)
+		}
+		asking.end(t)
+	}
 	wantFaults(t, []flawed{
 		{soundHead + `opaque_tokens = "refuse"`, ""},
 		{"[groups]\nAnalysts = \"\"\n[provider.jumpcloud]\nkind = \"oidc\"\nissuer = \"https://oauth.id.jumpcloud.com/\"\nopaque_tokens = \"userinfo\"",
-			"claimd.toml:6: provider.jumpcloud.opaque_tokens: not available in this version\n" +
-				"notice: claimd.toml:6: provider.jumpcloud.opaque_tokens: names no audience: a token that the provider has issued for any other application opens this API too\n" +
+			"notice: claimd.toml:6: provider.jumpcloud.opaque_tokens: names no audience: a token that the provider has issued for any other application opens this API too\n" +
 				"  hint: prefer JWTs or introspection where the provider has them"},
 	})
 }

@@ -27,6 +27,8 @@ type openID struct {
 	rsa    *rsa.PrivateKey
 	pss    *rsa.PrivateKey   // kid "ps", alg PS256
 	ec     *ecdsa.PrivateKey // kid "es", alg ES256
+
+	vouches *voucher // answers about opaque tokens; nil: no endpoint does
 }
 
 const (
@@ -43,14 +45,24 @@ func startOpenID(t *testing.T, kid string) *openID {
 	o.pss, errPS = rsa.GenerateKey(rand.Reader, 2048)
 	o.ec, errEC = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err, errPS, errEC)
+	o.listen(t)
+	return o
+}
+
+func (o *openID) listen(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(o.serve))
 	t.Cleanup(server.Close)
 	o.issuer = server.URL + "/"
-	return o
 }
 
 func (o *openID) serve(w http.ResponseWriter, r *http.Request) {
 	answer := any(claims{"issuer": o.issuer, "jwks_uri": o.issuer + "jwks"})
+	if o.vouches != nil && o.vouches.answered(w, r) {
+		return
+	}
+	if o.vouches != nil {
+		answer = o.vouches.document(o.issuer)
+	}
 	if r.URL.Path == "/jwks" {
 		point, _ := o.ec.PublicKey.Bytes()
 		key := func(kid string, key *rsa.PrivateKey) claims {

@@ -13,7 +13,7 @@ import (
 // rowsOfJumpCloud: a provider that is not Entra ID, in JumpCloud's shapes.
 func rowsOfJumpCloud() []row {
 	return []row{
-		{"C1", "an opaque token is refused where no provider takes them", opaqueAtJumpCloud},
+		{"C1", "an opaque token is checked at userinfo, and refused where no provider takes them", opaqueAtJumpCloud},
 		{"C2", "issuers are compared byte for byte", issuersByteForByte},
 		{"C3", "no redirect or login address is a setting", noLoginSettings},
 		{"C4", "e-mail and names are optional", profileIsOptional},
@@ -35,6 +35,29 @@ func opaqueAtJumpCloud(t *testing.T, w *world) {
 		o.mint(t, w, nil): "200 ",
 	} {
 		c.ask(t, token).begins(t, token, want)
+	}
+	asked, v := startVoucher(t)
+	u := w.start(t, asked.byUserinfo())
+	defer u.end(t)
+	u.ready(t)
+	for token, test := range map[string]struct {
+		says  claims
+		want  string
+		names string
+	}{
+		"one-group":     {asked.user(nil), "200 ", "Analysts"},
+		"two-groups":    {asked.user(claims{groupsName: []string{"Operators", "Analysts"}}), "200 ", "Analysts,Operators"},
+		"no-group":      {asked.user(claims{groupsName: nil}), "403 no_group", ""},
+		"a-number":      {asked.user(claims{groupsName: []any{"Analysts", 1}}), "401 claim_type", ""},
+		"another-claim": {asked.user(claims{groupsName: nil, "groups": "Analysts"}), "403 no_group", ""},
+		"nobody":        {asked.user(claims{"sub": nil}), "401 missing_claim", ""},
+	} {
+		v.set(token, test.says)
+		a := u.ask(t, token)
+		a.begins(t, token, test.want)
+		if got := a.header.Get("Remote-Groups"); got != test.names {
+			t.Errorf("%s: want the groups %q, got %q", token, test.names, got)
+		}
 	}
 }
 

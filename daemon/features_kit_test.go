@@ -226,7 +226,7 @@ func (w *world) start(t *testing.T, text string) *claimd {
 	for _, listener := range status.Listeners {
 		if listener.Door == "proxy" {
 			c.proxy = "http://" + listener.Address
-		} else {
+		} else if listener.Door == "server" {
 			c.gate = "http://" + listener.Address
 		}
 	}

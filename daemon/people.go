@@ -95,6 +95,9 @@ func (p *people) change(ctx context.Context, request admin.ChangeRequest, by str
 		return admin.Changed{}, err
 	}
 	cfg := p.serving().Config
+	if err := revocable(cfg, key.Authority, request.Action); err != nil {
+		return admin.Changed{}, err
+	}
 	provider := providerOf(cfg, key.Authority)
 	user, _, err := p.directory.User(ctx, key)
 	if err != nil {
@@ -117,6 +120,30 @@ func (p *people) change(ctx context.Context, request admin.ChangeRequest, by str
 		Before: change.Before, After: change.After,
 		Blocked: shown.Blocked, Invite: cfg.Mapping.Invite, Shared: p.directory.Status().Store == "postgresql",
 	}, nil
+}
+
+// revocable refuses to revoke users for good without saying so: whose tokens are all asked about at userinfo, which does not
+// tell when they were issued, would never come in again.
+func revocable(cfg *config.Config, authority string, action directory.Action) error {
+	if action != directory.Revoke {
+		return nil
+	}
+	timeless := ""
+	for i := range cfg.Providers {
+		p := &cfg.Providers[i]
+		switch {
+		case p.UserAuthority() != authority:
+		case !p.Userinfo():
+			return nil
+		default:
+			timeless = p.Name
+		}
+	}
+	if timeless == "" {
+		return nil
+	}
+	return refusalOf("provider."+timeless+" does not tell when a token was issued (opaque_tokens = \"userinfo\"), so that a new one would be refused like an old one",
+		"revoke the user's tokens at the provider, which claimd asks again within 60 s; claimctl users deactivate keeps the user out at once")
 }
 
 // locals gives every local group, or role, in the order of the files, then those that users had and that are declared

@@ -26,6 +26,7 @@ type reloader struct {
 	gate     *access.Gate
 	ring     *keys.Ring
 	graphs   *graphs
+	opaques  *opaques
 	doors    *doors
 	systemd  *Systemd
 	database func(url *string) // takes the URL of the database

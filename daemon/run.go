@@ -71,6 +71,7 @@ type daemon struct {
 	logging  *logging // nil: Options.Log is used
 	ring     *keys.Ring
 	graphs   *graphs
+	opaques  *opaques
 	gate     *access.Gate
 	doors    *doors
 	reloader *reloader
@@ -104,9 +105,10 @@ func (d *daemon) start(ctx context.Context, loaded *Loaded, seen string, given *
 	}
 	d.ring = keys.NewRing(keys.Options{Directory: d.keysDirectory(loaded), Client: loaded.Client, Log: d.log})
 	now := &running{loaded: loaded, seen: seen, providers: loaded.Open(d.ring), generation: 1, at: time.Now()}
-	d.graphs = newGraphs(d.log)
+	d.graphs, d.opaques = newGraphs(d.log), newOpaques(d.log)
 	first := loaded.Snapshot(now.providers, now.generation)
 	first.AskGraphs(d.graphs.use(loaded, now.providers))
+	first.AskOpaque(d.opaques.use(loaded, now.providers))
 	d.gate = access.NewGate(first, access.Options{
 		Log: d.log, Kept: d.options.Kept, Directory: d.directory,
 	})
@@ -117,6 +119,7 @@ func (d *daemon) start(ctx context.Context, loaded *Loaded, seen string, given *
 	}, d.pace, d.options.Systemd, given)
 	change, err := d.doors.prepare(loaded.Config)
 	if err != nil {
+		d.opaques.close()
 		d.ring.Close()
 		d.closeDirectory()
 		_ = d.socket.Close()
@@ -145,7 +148,7 @@ func (d *daemon) keysDirectory(loaded *Loaded) string {
 func (d *daemon) newReloader(now *running, watcher func() (*fsnotify.Watcher, error)) *reloader {
 	r := &reloader{
 		path: d.options.ConfigPath, reading: config.ReadOptions{Credentials: d.options.Credentials}, pace: d.pace, log: d.log, logging: d.logging,
-		gate: d.gate, ring: d.ring, graphs: d.graphs, doors: d.doors, systemd: d.options.Systemd,
+		gate: d.gate, ring: d.ring, graphs: d.graphs, opaques: d.opaques, doors: d.doors, systemd: d.options.Systemd,
 		signals:  d.options.Reload,
 		requests: make(chan chan<- admin.ReloadResult),
 		done:     make(chan struct{}),
@@ -192,6 +195,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	_ = <-administered // it was closed above
 	_ = d.socket.Close()
 	d.graphs.close()
+	d.opaques.close()
 	d.ring.Close()
 	d.closeDirectory() // last of all: nobody sees anybody any more
 	d.log.Info("stopped")

@@ -38,8 +38,19 @@ func (r *reloader) sentence() string {
 	if !cfg.Enabled {
 		return fmt.Sprintf("Disabled: every request is answered 503; set enabled = true in %s (%s)", oneLine(r.path), serving)
 	}
-	return oneLine(fmt.Sprintf("%s: %s, %s, %s; %s; %s", readiness(now.providers), serving,
-		count(len(cfg.Groups), "group"), count(len(cfg.Roles), "role"), keysOf(now.providers), r.listening()))
+	return oneLine(fmt.Sprintf("%s: %s, %s, %s; %s%s; %s", readiness(now.providers), serving,
+		count(len(cfg.Groups), "group"), count(len(cfg.Roles), "role"), keysOf(now.providers), r.unvouched(), r.listening()))
+}
+
+// unvouched tells that opaque tokens are refused, since the provider fails that is asked about them; "" = they are not.
+func (r *reloader) unvouched() string {
+	if r.opaques == nil {
+		return ""
+	}
+	if s := r.opaques.status(); s != nil && s.Stats.NotAskedNow {
+		return "; " + s.Provider + " DOES NOT ANSWER about opaque tokens"
+	}
+	return ""
 }
 
 // firstRefusal is the first fault, without its hint.

@@ -59,6 +59,7 @@ func (d *daemon) status() admin.Status {
 		Listeners:   d.doors.list(),
 		Counts:      d.gate.Stats(),
 		Graphs:      d.graphs.status(),
+		Opaque:      d.opaques.status(),
 		Directory:   d.directoryStatus(),
 		Process:     process(),
 	}

@@ -66,6 +66,7 @@ func (r *reloader) swap() {
 	next := &running{loaded: c.loaded, seen: c.seen, providers: c.providers, generation: before.generation + 1, at: time.Now()}
 	snapshot := c.loaded.Snapshot(c.providers, next.generation)
 	snapshot.AskGraphs(r.graphs.use(c.loaded, c.providers))
+	snapshot.AskOpaque(r.opaques.use(c.loaded, c.providers))
 	r.gate.Swap(snapshot)
 	change.commit()
 	r.database(&c.loaded.Config.Directory.URL)

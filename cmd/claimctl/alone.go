@@ -15,7 +15,8 @@ import (
 	"github.com/claimd/claimd/daemon/reason"
 )
 
-// explainAlone judges the token without a daemon: by the files, with keys that it fetches and keeps nowhere. The error
+// explainAlone judges the token without a daemon: by the files, with keys that it fetches and keeps nowhere; about a
+// token that is no JWT it asks the provider itself, where it can read the credential for that. The error
 // tells why the token could not be judged.
 func (t *tool) explainAlone(ctx context.Context, token string, original *access.Original) (access.Explanation, error) {
 	options, err := t.reading()
@@ -37,8 +38,15 @@ func (t *tool) explainAlone(ctx context.Context, token string, original *access.
 	if err := ctx.Err(); err != nil {
 		return access.Explanation{}, err
 	}
-	e := loaded.Snapshot(providers, 0).ExplainFor(ctx, token, original, t.now)
-	if e.Reason == reason.KeysUnavailable && len(problems) > 0 {
+	snapshot := loaded.Snapshot(providers, 0)
+	asker, err := loaded.AskerOf(providers)
+	if err == nil && asker != nil {
+		defer asker.Close()
+		snapshot.AskOpaque(asker)
+	}
+	e := snapshot.ExplainFor(ctx, token, original, t.now)
+	unknown := e.Reason == reason.ProviderUnavailable && asker != nil && asker.Status().Endpoint == ""
+	if (e.Reason == reason.KeysUnavailable || unknown) && len(problems) > 0 {
 		return e, &failure{code: exitUnknown, text: "could not find out: " + strings.Join(problems, "\n"),
 			hint: "does this host reach the provider? proxy and ca_file stand under [outbound]"}
 	}

@@ -27,7 +27,8 @@ The token is read from FILE, or from standard input; "Bearer " before it and a l
 are taken off. It is never printed, and never taken as an argument: those show in the process list.
 
 The running claimd judges, with the configuration and keys it serves with. Where none answers,
-claimctl judges by the files, and fetches the keys from the providers itself.
+claimctl judges by the files, and fetches the keys from the providers itself. About a token that
+is no JWT the provider is asked, where opaque_tokens says so.
 
   --route REQUEST
                  ask the [[route]] too, for a request such as "GET /api/x" or

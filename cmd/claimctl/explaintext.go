@@ -58,7 +58,7 @@ func checkRows(p *page, check reason.Check, marks marks) {
 // asked says what a check asks for, where its name says what it refuses: "ok  expired" would read as its opposite.
 var asked = map[string]string{
 	"disabled": "switched on", "invalid_request": "bearer token", "no_token": "bearer token", "malformed": "well-formed",
-	"opaque_token": "a JWT", "graph_token": "not for Graph", "expired": "not expired", "not_yet_valid": "valid already",
+	"opaque_token": "vouched for", "graph_token": "not for Graph", "expired": "not expired", "not_yet_valid": "valid already",
 	"id_token": "access token", "missing_claim": "claims present", "unknown_service_account": "service account",
 	"revoked": "not revoked", "overage": "groups complete", "groups_overage": "groups complete", "no_group": "local group",
 }

@@ -61,7 +61,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"tenant": cmdTenant, "expand": cmdExpand, "mint": cmdMint, "daemon": cmdDaemon, "request": cmdRequest,
+			"tenant": cmdTenant, "vouching": cmdVouching, "expand": cmdExpand, "mint": cmdMint, "daemon": cmdDaemon, "request": cmdRequest,
 			"exits": cmdExits, "settle": cmdSettle, "follows": cmdFollows, "reachable": cmdReachable,
 			"paste": cmdPaste,
 		},
@@ -193,7 +193,7 @@ func cmdRequest(ts *testscript.TestScript, _ bool, args []string) {
 	}}
 	request, err := http.NewRequest(http.MethodGet, "http://claimd/auth", nil)
 	ts.Check(err)
-	request.Header.Set("Authorization", "Bearer "+ts.ReadFile(args[0]))
+	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[0])))
 	response, err := client.Do(request)
 	ts.Check(err)
 	response.Body.Close()

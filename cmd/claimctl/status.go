@@ -13,6 +13,7 @@ import (
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/opaque"
 )
 
 const statusUsage = `claimctl status tells what claimd does at this moment.
@@ -21,7 +22,8 @@ Usage: claimctl status [--config FILE] [--socket PATH] [--json]
 
 It shows the version, whether requests can be judged, the configuration that serves with the hash
 of each file, the last reload where it was refused, the providers and how fresh their keys are,
-the directory of users, where claimd listens, and how requests were answered since it was started.
+how a provider answers that is asked about tokens which are no JWT, the directory of users, where
+claimd listens, and how requests were answered since it was started.
 
   --config FILE  where [admin] socket is looked up (default /etc/claimd/claimd.toml)
   --socket PATH  claimd's admin socket
@@ -68,6 +70,9 @@ func statusText(s admin.Status, now time.Time) string {
 	p.rows("providers", providerRows(s.Providers, now))
 	if len(s.Graphs) > 0 {
 		p.rows("graph", graphRows(s.Graphs, now))
+	}
+	if s.Opaque != nil {
+		p.rows("opaque", opaqueRows(s.Opaque, now))
 	}
 	directoryRows(p, s.Directory, now)
 	listeners := [][]string{}
@@ -150,6 +155,44 @@ func graphRows(graphs []admin.GraphStatus, now time.Time) [][]string {
 		if !g.Until.IsZero() {
 			rows = append(rows, []string{"", "", "asked again from " + clock(g.Until, now) + " on"})
 		}
+	}
+	return rows
+}
+
+// opaqueRows tells how the provider answers that is asked about tokens which are no JWT.
+func opaqueRows(s *opaque.Status, now time.Time) [][]string {
+	state := "answers"
+	switch {
+	case s.Endpoint == "":
+		state = "NOT KNOWN"
+	case s.Stats.NotAskedNow:
+		state = "NOT ASKED"
+	case s.Error != "":
+		state = "FAILING"
+	case s.Stats.Asked == 0:
+		state = "not asked yet"
+	}
+	n := s.Stats
+	rows := [][]string{{safe(s.Provider), state, fmt.Sprintf("%s: %s, %d vouched for, %d refused, %d failed; %d answered from memory",
+		safe(string(s.Kind)), counted(int(n.Asked), "request", "requests"), n.Verified, n.Refused, n.Failed, n.Kept+n.KeptRefusals)}}
+	tell := func(format string, values ...any) {
+		rows = append(rows, []string{"", "", fmt.Sprintf(format, values...)})
+	}
+	if s.Endpoint == "" {
+		tell("its document has not been fetched, or names no %s endpoint that may be asked", safe(string(s.Kind)))
+	}
+	if s.Error != "" {
+		problem, hint, _ := strings.Cut(s.Error, "\nhint: ")
+		tell("since %s: %s", clock(s.FailingSince, now), safe(problem))
+		if hint != "" {
+			tell("%s", safe(hint))
+		}
+	}
+	if n.NotAskedNow {
+		tell("asked again from %s on; until then such tokens are answered 503 provider_unavailable", clock(s.NotAskedTill, now))
+	}
+	if n.Shed+n.Held > 0 {
+		tell("answered 503 without asking: %d as it failed, %d as 64 requests were under way", n.Held, n.Shed)
 	}
 	return rows
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/opaque"
 	"github.com/claimd/claimd/daemon/reason"
 	"github.com/claimd/claimd/mapping"
 )
@@ -194,6 +195,41 @@ refused     no_group 12, client 3, expired 3
 ignored     1 claim value that named no local group or role
 kept        1 verified identity in 1.2 of 12.0 MiB
 `, statusText(busyStatus(), noon()))
+}
+
+// How a provider answers that is asked about opaque tokens, in each of its states.
+func TestStatusTellsHowAProviderAnswersAboutOpaqueTokens(t *testing.T) {
+	const endpoint = "https://sso.example/introspect"
+	for name, test := range map[string]struct {
+		status opaque.Status
+		want   string
+	}{
+		"no document": {opaque.Status{}, "jumpcloud  NOT KNOWN  introspection: 0 requests, 0 vouched for, 0 refused, 0 failed; 0 answered from memory\n" +
+			"its document has not been fetched, or names no introspection endpoint that may be asked"},
+		"nothing yet": {opaque.Status{Endpoint: endpoint}, "jumpcloud  not asked yet  introspection: 0 requests, 0 vouched for, 0 refused, 0 failed; 0 answered from memory"},
+		"well": {opaque.Status{Endpoint: endpoint, Stats: opaque.Stats{Asked: 7, Verified: 4, Refused: 2, Failed: 1, Kept: 20, KeptRefusals: 3}},
+			"jumpcloud  answers  introspection: 7 requests, 4 vouched for, 2 refused, 1 failed; 23 answered from memory"},
+		"failing": {opaque.Status{Endpoint: endpoint, Error: endpoint + ": want status 200, got 401\nhint: look\x1b", FailingSince: before(time.Minute), Stats: opaque.Stats{Asked: 1, Failed: 1}},
+			"jumpcloud  FAILING  introspection: 1 request, 0 vouched for, 0 refused, 1 failed; 0 answered from memory\n" +
+				"since 2026-11-21 11:59:00 UTC: https://sso.example/introspect: want status 200, got 401\nlook\\u001b"},
+		"left alone": {opaque.Status{Endpoint: endpoint, Error: "x", FailingSince: before(time.Minute), NotAskedTill: noon().Add(time.Minute),
+			Stats: opaque.Stats{Asked: 5, Failed: 5, NotAskedNow: true, Held: 8, Shed: 9}},
+			"jumpcloud  NOT ASKED  introspection: 5 requests, 0 vouched for, 0 refused, 5 failed; 0 answered from memory\nsince 2026-11-21 11:59:00 UTC: x\n" +
+				"asked again from 2026-11-21 12:01:00 UTC on; until then such tokens are answered 503 provider_unavailable\n" +
+				"answered 503 without asking: 8 as it failed, 9 as 64 requests were under way"},
+	} {
+		test.status.Provider, test.status.Kind = "jumpcloud", opaque.Introspection
+		var lines []string
+		for _, row := range opaqueRows(&test.status, noon()) {
+			lines = append(lines, strings.TrimSpace(strings.Join(row, "  ")))
+		}
+		wantText(t, name, test.want, strings.Join(lines, "\n"))
+	}
+	status := busyStatus()
+	status.Opaque = &opaque.Status{Provider: "jumpcloud", Kind: opaque.Userinfo, Endpoint: endpoint}
+	if text := statusText(status, noon()); !strings.Contains(text, "\nopaque      jumpcloud  not asked yet  userinfo: 0 requests") {
+		t.Errorf("got\n%s", text)
+	}
 }
 
 func TestStatusSaysWhyNothingIsJudged(t *testing.T) {

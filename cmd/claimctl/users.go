@@ -31,7 +31,8 @@ revoke refuses every token of the user that was issued up to now, with 401 revok
 sign in again; his state stays as it is. Entra ID dates tokens up to 5 minutes back: a token that
 is issued right after may look older, and be refused, so new sign-ins pass for certain from 5
 minutes after the revocation on. Clients that declare cp1 get a claims challenge. What was revoked
-stays revoked, also when the user is forgotten.
+stays revoked, also when the user is forgotten. Users of a provider with opaque_tokens = "userinfo",
+which does not tell when a token was issued, cannot be revoked.
 
 A change is on disk when claimctl ends, and holds from the next request on, for tokens that were
 verified before too; on every host within 1 s where several share one PostgreSQL. Who made it is

@@ -48,9 +48,11 @@ type Field struct {
 // Identity is who was let in.
 type Identity struct {
 	mapping.Identity
-	ClientID string    // the calling application
-	Scopes   string    // scp, verbatim
-	Expires  time.Time // of the token
+	ClientID string // the calling application
+	Scopes   string // scp, verbatim
+	// Expires is the end of the token: exp. Where a provider vouches for a token that is no JWT and names no exp, it is the
+	// end of its word, 60 s at most; the token may be good for longer.
+	Expires time.Time
 
 	marks *marks // nil where no route asks for any
 }

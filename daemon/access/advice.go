@@ -21,6 +21,9 @@ func (j *judgement) advise(failed reason.Check) advice {
 	if j.identity != nil && (failed.Reason == reason.Route || failed.Reason == reason.StepUp) {
 		return j.adviseRoute(failed.Reason)
 	}
+	if failed.Reason != reason.None && failed.Reason == j.vouched.reason() {
+		return j.adviseOpaque(failed.Reason)
+	}
 	if j.claims != nil {
 		if a, ok := j.adviseVerified(failed); ok {
 			return a

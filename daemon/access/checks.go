@@ -50,7 +50,7 @@ func (j *judgement) mapped() reason.Reason {
 	if err != nil {
 		return mappingReason(err)
 	}
-	j.identity = &Identity{Identity: identity, ClientID: j.claims.ClientID, Scopes: j.claims.Scopes, Expires: j.claims.Expires}
+	j.identity = &Identity{Identity: identity, ClientID: j.claims.ClientID, Scopes: j.claims.Scopes, Expires: j.expires()}
 	j.identity.marks = j.snapshot.routes.marksOf(j.claims)
 	return reason.None
 }

@@ -137,7 +137,8 @@ func (g *Gate) take(ctx context.Context, j *judgement, decision *Decision, reque
 }
 
 // Still reports whether a request that was let in would be let in now, on the Snapshot of the moment: what a door asks
-// about a stream that lasts. It leaves no denial and no count behind. What cannot be judged may not go on.
+// about a stream that lasts. It leaves no denial and no count behind. What cannot be judged may not go on. About an opaque
+// token the provider is asked where its last answer has ended: that takes 3 seconds at most.
 func (g *Gate) Still(ctx context.Context, request Request) bool {
 	decision := g.decide(ctx, request, false)
 	return decision.Allowed()
@@ -206,6 +207,7 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 			objectID: j.claims.ObjectID,
 			invited:  j.invited(),
 			issued:   j.claims.IssuedAt,
+			lease:    j.lease(),
 			answer:   j.ending(),
 			changes:  changes[j.provider.place],
 			verified: j.now.Round(0),
@@ -228,6 +230,8 @@ func (g *Gate) deny(j *judgement, decision *Decision, spoofed string) {
 		decision.RetryAfter = retryDisabled
 	case j.reason == reason.GraphUnavailable:
 		decision.RetryAfter = j.graphRetry()
+	case j.reason == reason.ProviderUnavailable:
+		decision.RetryAfter = j.providerRetry()
 	case j.reason == reason.Revoked:
 		decision.Challenge = j.revokedChallenge()
 	case j.reason.Status() == 503:

@@ -28,6 +28,7 @@ type judgement struct {
 	claims    *token.Claims   // nil until the signature holds; else there is a provider
 	id        string          // of a user, without prefix; "" until known
 	person    *person         // for the directory; nil where it is not asked
+	vouched   *vouched        // what came of asking about a token that is no JWT; nil: it is one, or nobody is asked
 	told      *told           // what Microsoft Graph said of the groups; nil: they are in the token, or unknown
 	unsaid    bool            // recalled, and what was seen does not tell
 	recalled  *directory.User // whose claims these are, where what was seen last is judged again; nil: a token is judged
@@ -113,7 +114,14 @@ func (j *judgement) fail(r reason.Reason) {
 
 // verify makes the token's own checks; false ends the judgement.
 func (j *judgement) verify(ctx context.Context, raw string) bool {
-	verdict := j.snapshot.verifier.Verify(ctx, raw, j.now, j.trace)
+	if j.snapshot.opaque != nil && token.IsOpaque(raw) {
+		return j.verifyOpaque(ctx, raw)
+	}
+	return j.verified(j.snapshot.verifier.Verify(ctx, raw, j.now, j.trace))
+}
+
+// verified takes in what came of the checks on the token; false ends the judgement.
+func (j *judgement) verified(verdict token.Verdict) bool {
 	j.keyID = verdict.UnverifiedKeyID
 	j.provider = j.snapshot.providers[verdict.Provider]
 	j.claims = verdict.Claims

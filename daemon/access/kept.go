@@ -9,6 +9,7 @@ import (
 
 	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/graph"
+	"github.com/claimd/claimd/daemon/opaque"
 )
 
 // KeptBytes is the usual bound on what verified identities take between requests, in bytes: some 9,500 in five groups
@@ -18,6 +19,9 @@ const KeptBytes = 12 << 20
 // keptOverhead is what one kept identity takes beside its strings: the key, the cache's node, the structs. A test
 // measures it.
 const keptOverhead = 640
+
+// leaseWeight is what a kept lease takes: three times and the address of the endpoint, which is the document's.
+const leaseWeight = 96
 
 // keptKey is the SHA-256 of a whole token, signature included.
 type keptKey [sha256.Size]byte
@@ -48,13 +52,15 @@ type keptIdentity struct {
 	changes  uint64        // of the provider's keys, read before the token was verified
 	verified time.Time     // wall clock; a clock that was set back behind it makes nothing valid
 	issued   time.Time     // iat
+	lease    *opaque.Lease // of what a provider said of a token that is no JWT; nil: the token said it itself
 	answer   *graph.Answer // what Microsoft Graph said of the groups, for its end alone; nil: they were in the token
 	touched  atomic.Int64  // the minute in which the directory was told last that the user came
 }
 
 // holds reports whether verifying the token again at now could only give the same identity: the wall clock stands
 // between the verification and exp with the skew that the verifier allows too, the key set is as it was and alive, and
-// nobody switched the user off or revoked the token; what Microsoft Graph said still counts; and that the directory does
+// nobody switched the user off or revoked the token; what Microsoft Graph said still counts, and so does what the provider
+// said of a token that is no JWT, which its endpoint of now would be asked again; and that the directory does
 // not ask for what the token tells of the user.
 func (k *keptIdentity) holds(now time.Time) bool {
 	wall := now.Round(0)
@@ -63,6 +69,7 @@ func (k *keptIdentity) holds(now time.Time) bool {
 		k.provider.keys.Changes() == k.changes &&
 		!k.provider.switchedOff(k.identity.ID, k.objectID) &&
 		(k.answer == nil || k.answer.Holds(now)) &&
+		(k.lease == nil || k.provider.asker != nil && k.provider.asker.Holds(k.lease, now)) &&
 		k.welcome()
 }
 
@@ -93,6 +100,9 @@ func (k *keptIdentity) weight() uint32 {
 	size += 16 * (len(i.Groups) + len(i.Roles))
 	if k.answer != nil {
 		size += 64
+	}
+	if k.lease != nil {
+		size += leaseWeight
 	}
 	for _, field := range k.headers {
 		size += 32 + len(field.Value)

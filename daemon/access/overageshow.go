@@ -78,6 +78,9 @@ func (j *judgement) mendText() string {
 	if j.reason == reason.GraphUnavailable && j.told != nil && j.told.problem != nil {
 		return "Microsoft Graph: " + j.told.problem.Problem + "; " + mend
 	}
+	if problem, _ := j.vouched.problem(); problem != "" && j.reason == j.vouched.reason() {
+		return problem + "; " + mend
+	}
 	return mend
 }
 

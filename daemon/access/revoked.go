@@ -82,6 +82,10 @@ func (j *judgement) adviseRevoked() advice {
 		why:  "the token was " + j.issuedWords() + ", and claimctl users revoke refuses what was issued up to " + moment(until),
 		mend: "let the user sign in again",
 	}
+	if j.claims.IssuedAt.IsZero() {
+		a.mend = "have the provider write iat; where it does not say when a token was issued, a new one is refused like an old one"
+		return a
+	}
 	if !j.provider.config.IsOIDC() {
 		a.mend += "; Entra ID dates tokens some minutes back, so that new ones pass from " + moment(passesFrom(until, BackDated)) + " on at the latest"
 	}

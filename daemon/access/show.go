@@ -22,7 +22,11 @@ func (j *judgement) showAccount(c *reason.Check) {
 
 func (j *judgement) showScope(c *reason.Check) {
 	c.Want = "required_scopes: " + orNone(j.provider.config.RequiredScopes)
-	c.Got = "scp: " + orNone(scopeWords(j.claims.Scopes))
+	name := "scp: "
+	if j.provider.config.IsOIDC() {
+		name = "scope: "
+	}
+	c.Got = name + orNone(scopeWords(j.claims.Scopes))
 	j.mend(c)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/graph"
 	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/opaque"
 	"github.com/claimd/claimd/daemon/token"
 	"github.com/claimd/claimd/mapping"
 )
@@ -19,9 +20,10 @@ type Snapshot struct {
 	verifier   *token.Verifier  // nil where the configuration is disabled and its keys were not opened
 	lines      []headerLine
 	names      headerNames
-	routes     *Routes // nil: whoever has a local group passes
-	nobody     []Field // every identity header, empty: for public routes
-	kept       *kept   // opened by the Gate that judges on the Snapshot
+	routes     *Routes   // nil: whoever has a local group passes
+	nobody     []Field   // every identity header, empty: for public routes
+	kept       *kept     // opened by the Gate that judges on the Snapshot
+	opaque     *provider // the one that is asked about tokens that are no JWT; nil: none is
 }
 
 // provider is one [provider.NAME], compiled.
@@ -34,6 +36,7 @@ type provider struct {
 	directory *directory.Directory
 	deciding  deciding            // what Microsoft Graph is asked about
 	graph     func() *graph.Graph // see Graphs; nil: nobody is asked
+	asker     *opaque.Asker       // see AskOpaque; nil: nobody is asked
 	off       map[string]struct{} // blocked users and inactive service accounts, as stateKey spells them
 }
 
@@ -62,6 +65,9 @@ func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*k
 		p := &cfg.Providers[i]
 		opened := providers[p.Name]
 		s.providers[p.Name] = newProvider(cfg, policy, i, opened)
+		if p.TakesOpaque() {
+			s.opaque = s.providers[p.Name]
+		}
 		s.keys = append(s.keys, opened)
 		verified = append(verified, tokenProvider(cfg, p, opened))
 	}
@@ -96,6 +102,7 @@ func tokenProvider(cfg *config.Config, p *config.Provider, opened *keys.Provider
 			Algorithms: p.Algorithms,
 			Keys:       opened,
 			Audiences:  p.Audiences,
+			Clientless: p.Userinfo(),
 		}
 	}
 	accounts := make(map[string]string)

@@ -29,6 +29,7 @@ import (
 	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/graph"
 	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/opaque"
 )
 
 // Backend is what the daemon does for its administrators. Every field must be set; every function may be called at
@@ -95,6 +96,8 @@ type Status struct {
 	Counts      access.Stats  `json:"counts"`
 	// Graphs are the Microsoft Graphs of the providers with groups_overage = "graph".
 	Graphs []GraphStatus `json:"graphs,omitempty"`
+	// Opaque is how the provider answers that is asked about tokens that are no JWT; nil: none is.
+	Opaque *opaque.Status `json:"opaque,omitempty"`
 	// Directory is the directory of users; its Store is "" where claimd runs without (it was not usable, and enabled is false).
 	Directory directory.Status `json:"directory"`
 	Process   Process          `json:"process"`

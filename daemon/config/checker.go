@@ -8,9 +8,6 @@ import (
 	"github.com/claimd/claimd/mapping"
 )
 
-// notAvailable is the fault of every key that belongs to a part which this version does not have.
-const notAvailable = "not available in this version"
-
 // checker collects the faults of a configuration while it is read.
 type checker struct {
 	root   *node

@@ -57,8 +57,8 @@ type Provider struct {
 
 	// Of KindOIDC.
 	Issuer                  string   // byte for byte
-	Audiences               []string // not empty, but with OpaqueUserinfo
-	ClientIDs               []string // verbatim; may be empty: nobody, unless AnyClient
+	Audiences               []string // not empty, but nil with OpaqueUserinfo
+	ClientIDs               []string // verbatim; may be empty: nobody, unless AnyClient; nil with OpaqueUserinfo
 	AnyClient               bool     // client_ids = ["*"]
 	Algorithms              []string // not empty
 	OpaqueTokens            OpaqueTokens
@@ -80,6 +80,10 @@ const (
 
 // IsOIDC reports whether the provider is any other than Entra ID.
 func (p *Provider) IsOIDC() bool { return p.Kind == KindOIDC }
+
+// Userinfo reports whether the provider's userinfo endpoint is asked about such tokens: it names neither audience nor
+// client of a token.
+func (p *Provider) Userinfo() bool { return p.OpaqueTokens == OpaqueUserinfo }
 
 // TakesOpaque reports whether the provider is asked about access tokens that are no JWT.
 func (p *Provider) TakesOpaque() bool {

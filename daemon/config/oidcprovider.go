@@ -28,11 +28,10 @@ func oidcProvider(t *table, p *Provider, extra []File) {
 	}
 	p.Issuer = t.text("issuer", "", issuer)
 	p.Algorithms = t.algorithms()
-	p.OpaqueTokens = OpaqueTokens(t.choiceOf("opaque_tokens", []string{string(OpaqueRefuse)},
-		[]string{string(OpaqueIntrospection), string(OpaqueUserinfo)}))
+	p.OpaqueTokens = OpaqueTokens(t.choice("opaque_tokens", string(OpaqueRefuse), string(OpaqueIntrospection), string(OpaqueUserinfo)))
 	p.Audiences = t.texts("audiences", nil, audience)
 	p.ClientIDs = t.texts("client_ids", nil, clientID)
-	if p.OpaqueTokens == OpaqueUserinfo {
+	if p.Userinfo() {
 		userinfo(t, p)
 	} else {
 		callers(t, p)

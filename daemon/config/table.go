@@ -135,18 +135,7 @@ func (t *table) texts(key string, standard []string, is form) []string {
 
 // choice reads a string that is one of a few; the first is the default.
 func (t *table) choice(key string, available ...string) string {
-	return t.choiceOf(key, available, nil)
-}
-
-// choiceOf reads a string that is one of a few, some of which this version does not have.
-func (t *table) choiceOf(key string, available, later []string) string {
-	known := oneOf(slices.Concat(available, later)...)
-	return t.text(key, available[0], func(text string) flaw {
-		if slices.Contains(later, text) {
-			return flaw{problem: notAvailable}
-		}
-		return known(text)
-	})
+	return t.text(key, available[0], oneOf(available...))
 }
 
 // oneOf judges a word that is one of a few.

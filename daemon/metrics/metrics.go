@@ -15,6 +15,7 @@ import (
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/directory"
+	"github.com/claimd/claimd/daemon/opaque"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
@@ -67,6 +68,13 @@ var (
 	graphHits        = describe("graph_hits_total", "Questions about groups that were answered from memory.", "provider")
 	graphKept        = describe("graph_kept_answers", "Answers of Microsoft Graph in memory.", "provider")
 	graphUnderWay    = describe("graph_lookups_under_way", "Look-ups under way, those that wait for their turn included.", "provider")
+	opaqueFailing    = describe("opaque_failing", "1 where the last request about an opaque token got no usable answer.", "provider")
+	opaqueLeftAlone  = describe("opaque_left_alone", "1 where the provider is not asked for now, since it failed: opaque tokens are refused as provider_unavailable.", "provider")
+	opaqueRequests   = describe("opaque_requests_total", "Requests to the provider about opaque tokens, by result (verified, refused, failed).", "provider", "result")
+	opaqueKept       = describe("opaque_kept_total", "Opaque tokens that were judged by a kept answer, by what it says (verified, refused).", "provider", "result")
+	opaqueUnasked    = describe("opaque_unasked_total", "Opaque tokens that were answered 503 without a request, by cause (crowded: 64 were under way; failing).", "provider", "cause")
+	opaqueUnderWay   = describe("opaque_requests_under_way", "Requests to the provider about opaque tokens that are under way.", "provider")
+	opaqueAnswers    = describe("opaque_kept_answers", "Answers about opaque tokens in memory, those whose time is over among them.", "provider")
 	buildInfo        = describe("build_info", "1, with the version of claimd.", "version")
 	started          = describe("start_timestamp_seconds", "When claimd was started.")
 )
@@ -86,7 +94,8 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{requests, duration, unmatched, keptIdentities, enabled, isReady, keysLive, keysUsable,
 		keysAge, keysFailing, generation, loaded, configInfo, reloadGood, reloads,
 		directoryUsable, directoryUsers, directoryPending, directoryWritten, directoryDropped, directoryFailed, directoryBroken,
-		graphFailing, graphLookUps, graphCalls, graphFailures, graphHits, graphKept, graphUnderWay, buildInfo, started} {
+		graphFailing, graphLookUps, graphCalls, graphFailures, graphHits, graphKept, graphUnderWay,
+		opaqueFailing, opaqueLeftAlone, opaqueRequests, opaqueKept, opaqueUnasked, opaqueUnderWay, opaqueAnswers, buildInfo, started} {
 		to <- desc
 	}
 }
@@ -128,8 +137,27 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		gauge(graphKept, float64(g.Kept), g.Provider)
 		gauge(graphUnderWay, float64(g.UnderWay), g.Provider)
 	}
+	opaqueMetrics(s.Opaque, gauge, counter)
 	gauge(buildInfo, 1, s.Version)
 	gauge(started, seconds(s.StartedAt))
+}
+
+// opaqueMetrics shows nothing where no provider is asked about opaque tokens.
+func opaqueMetrics(s *opaque.Status, gauge func(*prometheus.Desc, float64, ...string), counter func(*prometheus.Desc, uint64, ...string)) {
+	if s == nil {
+		return
+	}
+	gauge(opaqueFailing, truth(s.Error != ""), s.Provider)
+	gauge(opaqueLeftAlone, truth(s.Stats.NotAskedNow), s.Provider)
+	counter(opaqueRequests, s.Stats.Verified, s.Provider, "verified")
+	counter(opaqueRequests, s.Stats.Refused, s.Provider, "refused")
+	counter(opaqueRequests, s.Stats.Failed, s.Provider, "failed")
+	counter(opaqueKept, s.Stats.Kept, s.Provider, "verified")
+	counter(opaqueKept, s.Stats.KeptRefusals, s.Provider, "refused")
+	counter(opaqueUnasked, s.Stats.Shed, s.Provider, "crowded")
+	counter(opaqueUnasked, s.Stats.Held, s.Provider, "failing")
+	gauge(opaqueUnderWay, float64(s.Stats.InFlight), s.Provider)
+	gauge(opaqueAnswers, float64(s.Stats.Answers), s.Provider)
 }
 
 // directoryMetrics shows nothing where claimd runs without a directory.

@@ -12,6 +12,7 @@ import (
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/directory"
 	"github.com/claimd/claimd/daemon/keys"
+	"github.com/claimd/claimd/daemon/opaque"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
@@ -32,6 +33,9 @@ func exampleStatus() admin.Status {
 			KeptLatency:     access.Latency{Buckets: []access.Bucket{{Seconds: 0.000005, Count: 6}, {Seconds: 1, Count: 7}}, Count: 8, Seconds: 2.5},
 			VerifiedLatency: access.Latency{Count: 2, Seconds: 0.5},
 		},
+		Opaque: &opaque.Status{Provider: "jumpcloud", Error: "https://x: want status 200, got 500", Stats: opaque.Stats{
+			Kept: 21, KeptRefusals: 22, Verified: 23, Refused: 24, Failed: 25, Shed: 26, Held: 27, InFlight: 28, Answers: 29, NotAskedNow: true,
+		}},
 		Directory: directory.Status{
 			Store: "sqlite", Place: "/var/lib/claimd/directory.db", Usable: true, Known: 100, Inactive: 7, Waiting: 3, Pending: 11, Written: 12,
 			Dropped: 13, Failures: 14, ReadOnly: true, Problem: "no space left",
@@ -98,6 +102,17 @@ func TestAScrapeShowsTheStatus(t *testing.T) {
 		`claimd_directory_dropped_total 13`,
 		`claimd_directory_write_failures_total 14`,
 		`claimd_directory_read_only 1`,
+		`claimd_opaque_failing{provider="jumpcloud"} 1`,
+		`claimd_opaque_left_alone{provider="jumpcloud"} 1`,
+		`claimd_opaque_requests_total{provider="jumpcloud",result="verified"} 23`,
+		`claimd_opaque_requests_total{provider="jumpcloud",result="refused"} 24`,
+		`claimd_opaque_requests_total{provider="jumpcloud",result="failed"} 25`,
+		`claimd_opaque_kept_total{provider="jumpcloud",result="verified"} 21`,
+		`claimd_opaque_kept_total{provider="jumpcloud",result="refused"} 22`,
+		`claimd_opaque_unasked_total{cause="crowded",provider="jumpcloud"} 26`,
+		`claimd_opaque_unasked_total{cause="failing",provider="jumpcloud"} 27`,
+		`claimd_opaque_requests_under_way{provider="jumpcloud"} 28`,
+		`claimd_opaque_kept_answers{provider="jumpcloud"} 29`,
 		`claimd_build_info{version="1.2.3"} 1`,
 		`claimd_start_timestamp_seconds 1.7000000005e+09`,
 	} {
@@ -117,8 +132,11 @@ func TestAScrapeShowsTheStatus(t *testing.T) {
 	if strings.Contains(text, "directory.db") || strings.Contains(text, "no space") {
 		t.Error("the directory's place or problem became a label")
 	}
-	if _, text := scrape(t, http.MethodGet, "/metrics", admin.Status{}); strings.Contains(text, "claimd_directory_") {
-		t.Error("without a directory there is nothing to show of one")
+	if strings.Contains(text, "https://x") {
+		t.Error("what is wrong with a provider became a label")
+	}
+	if _, text := scrape(t, http.MethodGet, "/metrics", admin.Status{}); strings.Contains(text, "claimd_directory_") || strings.Contains(text, "claimd_opaque_") {
+		t.Error("without a directory, or a provider that takes opaque tokens, there is nothing to show of one")
 	}
 	if !strings.Contains(text, "\nprocess_resident_memory_bytes ") || !strings.Contains(text, "\ngo_goroutines ") {
 		t.Error("want what Go and the process tell too")

@@ -26,18 +26,30 @@ type Answer struct {
 	Subject   string   // sub; "" where absent, which a userinfo answer never is
 	Username  string   // username, which is for people; "" where absent or no string
 
+	Lease
+}
+
+// Lease is how long an answer may be used, and what is kept because of it. It holds nothing of what the answer says.
+type Lease struct {
 	Expires time.Time // exp, in whole seconds; zero where absent
-	// Until is the end of what may be kept because of this answer: 60 s after it was asked for, or exp if that is first.
-	// What is kept ends when holds says so, not by comparing with Until alone.
-	Until time.Time
-	asked time.Time
+	// Until is the end: 60 s after the answer was asked for, or exp if that is first. What is kept ends when Holds says
+	// so, not by comparing with Until alone.
+	Until    time.Time
+	asked    time.Time
+	endpoint string // that gave the answer
 }
 
 // Holds reports whether the answer may still be used at now: less than 60 s after it was asked for, by the clock that
 // only goes forward, and before exp by the wall clock, however that was set.
-func (a Answer) Holds(now time.Time) bool {
+func (l Lease) Holds(now time.Time) bool {
 	wall := now.Round(0)
-	return now.Sub(a.asked) < answerLife && !wall.Before(a.asked.Round(0)) && (a.Expires.IsZero() || wall.Before(a.Expires))
+	return now.Sub(l.asked) < answerLife && !wall.Before(l.asked.Round(0)) && (l.Expires.IsZero() || wall.Before(l.Expires))
+}
+
+// Holds reports whether what is kept because of an answer of this Asker may still be used at now: the answer holds, and
+// the endpoint that gave it is the one that would be asked. It allocates nothing.
+func (a *Asker) Holds(lease *Lease, now time.Time) bool {
+	return lease.Holds(now) && a.endpoint() == lease.endpoint
 }
 
 // weight is about what an answer takes in memory: its text twice, since the strings are copies, the structs and the
@@ -57,7 +69,7 @@ func (a *Asker) readAnswer(text []byte, asked time.Time) (Answer, error) {
 	if problem != "" {
 		return Answer{}, &Unavailable{Detail: problem}
 	}
-	answer := Answer{Raw: text, asked: asked, Until: asked.Add(answerLife)}
+	answer := Answer{Raw: text, Lease: Lease{asked: asked, Until: asked.Add(answerLife)}}
 	var refused *Refused
 	if a.kind == Userinfo {
 		refused = answer.readUser(members)

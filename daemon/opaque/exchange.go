@@ -60,6 +60,7 @@ func (a *Asker) exchange(ctx context.Context, endpoint, token string, asked time
 		return Answer{}, a.unavailable(endpoint, err.Error())
 	}
 	answer, err := a.readAnswer(body, asked)
+	answer.endpoint = endpoint
 	if failure, ok := errors.AsType[*Unavailable](err); ok {
 		failure.Detail = endpoint + ": " + failure.Detail
 	}

@@ -116,7 +116,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	if stats.Refusals != maxKept || stats.Answers != 1 {
 		t.Errorf("kept are %d refusals and %d answers, want %d and 1", stats.Refusals, stats.Answers, maxKept)
 	}
-	answer := Answer{Raw: make([]byte, 100), asked: now}
+	answer := Answer{Raw: make([]byte, 100), Lease: Lease{asked: now}}
 	s.Asker.mu.Lock()
 	for i := range 2 * maxKept {
 		s.Asker.answers.keep(keyOf("", fmt.Sprint(i)), answer, answer.weight())
@@ -125,7 +125,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	if got := s.Stats().Answers; got != maxKept {
 		t.Errorf("kept are %d answers, want %d", got, maxKept)
 	}
-	big := Answer{Raw: make([]byte, maxBody), asked: now}
+	big := Answer{Raw: make([]byte, maxBody), Lease: Lease{asked: now}}
 	s.Asker.mu.Lock()
 	for i := range 50 {
 		s.Asker.answers.keep(keyOf("big", fmt.Sprint(i)), big, big.weight())

@@ -23,7 +23,8 @@ func lasts(response *http.Response) bool {
 }
 
 // watch ends the stream once the gate would refuse its request: when the token has expired, when the user was switched
-// off, when the configuration or the keys changed so that it is not let in any more. It returns when the stream ended.
+// off, when the configuration or the keys changed so that it is not let in any more; when the provider, asked again once a
+// minute, vouches for an opaque token no more, or cannot be asked. It returns when the stream ended.
 func (d *door) watch(ctx context.Context, end context.CancelFunc, request access.Request) {
 	ticker := time.NewTicker(d.every)
 	defer ticker.Stop()

@@ -27,18 +27,8 @@ type compact struct {
 // OpaqueToken is what has no JWT form: one part, or a number of parts that no JWT has and a beginning that no JWT
 // has. Three parts are always taken for a JWT, and five for a JWE, which is never decrypted.
 func splitCompact(raw string) (c compact, why reason.Reason, problem string) {
-	if len(raw) > MaxSize {
-		return c, reason.Malformed, "more than 32 KiB"
-	}
-	switch parts := strings.Count(raw, ".") + 1; {
-	case raw == "":
-		return c, reason.Malformed, "nothing"
-	case parts == 5:
-		return c, reason.Malformed, "five parts: an encrypted token (JWE)"
-	case parts != 3 && parts > 1 && strings.HasPrefix(raw, jsonObjectBase64):
-		return c, reason.Malformed, "a JWT with parts missing or added"
-	case parts != 3:
-		return c, reason.OpaqueToken, "a token that is no JWT"
+	if why, problem = formOf(raw); why != reason.None {
+		return c, why, problem
 	}
 	dot := strings.LastIndexByte(raw, '.')
 	header, payload, _ := strings.Cut(raw[:dot], ".")
@@ -64,6 +54,31 @@ func splitCompact(raw string) (c compact, why reason.Reason, problem string) {
 		*part.into = buffer[start:len(buffer):len(buffer)]
 	}
 	return c, reason.None, ""
+}
+
+// IsOpaque reports whether raw is no JWT, whole or in pieces, so that Verify could say nothing but OpaqueToken. It
+// allocates nothing.
+func IsOpaque(raw string) bool {
+	why, _ := formOf(raw)
+	return why == reason.OpaqueToken
+}
+
+// formOf gives None for three parts, whatever they hold. problem is for people.
+func formOf(raw string) (why reason.Reason, problem string) {
+	if len(raw) > MaxSize {
+		return reason.Malformed, "more than 32 KiB"
+	}
+	switch parts := strings.Count(raw, ".") + 1; {
+	case raw == "":
+		return reason.Malformed, "nothing"
+	case parts == 5:
+		return reason.Malformed, "five parts: an encrypted token (JWE)"
+	case parts != 3 && parts > 1 && strings.HasPrefix(raw, jsonObjectBase64):
+		return reason.Malformed, "a JWT with parts missing or added"
+	case parts != 3:
+		return reason.OpaqueToken, "a token that is no JWT"
+	}
+	return reason.None, ""
 }
 
 // jsonObjectBase64 begins the base64url of every JSON object that begins with a member.

@@ -19,6 +19,9 @@ func (r *run) explainForm() reason.Check {
 	if r.verifier.untyped && (r.provider == nil || r.provider.OIDC) {
 		writer = "the provider"
 	}
+	if r.answered {
+		return reason.Check{Want: "an answer whose members can be told apart", Got: r.problem}
+	}
 	return reason.Check{Want: "a signed JWT as " + writer + " writes it", Got: r.problem}
 }
 
@@ -244,10 +247,13 @@ func (r *run) explainClient() reason.Check {
 // instant writes a time for people; a claim may name a year that RFC 3339 cannot.
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
 
+// absent stands for a claim that is not there.
+const absent = "absent"
+
 // claimShown writes the raw value of a claim for people.
 func claimShown(raw []byte) string {
 	if raw == nil {
-		return "absent"
+		return absent
 	}
 	if text, ok := stringOf(raw); ok {
 		return shown(string(text))

@@ -15,6 +15,9 @@ func (p *Provider) explainAudience(got string) reason.Check {
 		Want: "one of audiences of [provider." + p.Name + "]: " + strings.Join(p.Audiences, ", "), Got: got,
 		Mend: "let the client ask for a token for this API; if the provider writes " + got + " for it, add that to audiences under [provider." + p.Name + "]",
 	}
+	if got == absent {
+		check.Mend = "let the client ask for a token for this API: this one is for nobody in particular, as a refresh token is"
+	}
 	if len(p.Audiences) == 0 {
 		check.Want, check.Mend = "[provider."+p.Name+"] takes no JWT: it names no audiences", ""
 	}

@@ -121,7 +121,7 @@ func (k Kept) Recall() *Claims {
 // Admits reports whether the application that calls may do so: it is one of ClientIDs, or a service account that names
 // its application and calls for itself.
 func (p *Provider) Admits(c *Claims) bool {
-	if p.OIDC && p.AnyClient {
+	if p.OIDC && (p.AnyClient || p.Clientless) {
 		return true
 	}
 	if c.ClientID == "" {

@@ -277,7 +277,7 @@ func TestWhichClientsOfAnOIDCProviderMayCall(t *testing.T) {
 		change claims
 		want   reason.Reason
 	}{
-		{anybody, nil, reason.None}, {anybody, claims{"client_id": "other"}, reason.None}, {anybody, claims{"client_id": nil}, reason.None},
+		{anybody, nil, reason.None}, {anybody, claims{"client_id": "other"}, reason.None}, {anybody, claims{"client_id": nil}, reason.MissingClaim},
 		{anybody, claims{"client_id": ""}, reason.MissingClaim}, {anybody, claims{"client_id": 1}, reason.ClaimType},
 		{anybody, claims{"azp": "other"}, reason.Malformed}, {anybody, claims{"client_id": "*"}, reason.None},
 		{nobody, nil, reason.Client}, {nobody, claims{"client_id": nil}, reason.MissingClaim},

@@ -12,13 +12,13 @@ import (
 //
 // What Entra ID marks by scp and idtyp has no mark that all others have: at_hash and c_hash belong to ID tokens (OpenID
 // Connect Core 1.0 sections 3.1.3.6 and 3.3.2.11), and the audience has to tell the rest.
-func (c *Claims) readOIDCKind(anyClient bool) (why reason.Reason, problem string) {
+func (c *Claims) readOIDCKind() (why reason.Reason, problem string) {
 	for _, mark := range [...]string{"at_hash", "c_hash"} {
 		if c.raw(mark) != nil {
 			return reason.IDToken, mark + " of an ID token"
 		}
 	}
-	if why, problem = c.readOIDCClient(anyClient); why != reason.None {
+	if why, problem = c.readOIDCClient(); why != reason.None {
 		return why, problem
 	}
 	subject, isText := stringOf(c.raw("sub"))
@@ -38,15 +38,14 @@ func (c *Claims) readOIDCKind(anyClient bool) (why reason.Reason, problem string
 }
 
 // readOIDCClient finds the calling client: azp (OpenID Connect Core 1.0 section 2) or client_id (RFC 9068 section 2.2),
-// which must be the same where both are there.
-func (c *Claims) readOIDCClient(anyClient bool) (why reason.Reason, problem string) {
+// which must be the same where both are there. One of them must be, whichever clients may call: ID tokens need not have a
+// mark of their own, and where they have none (npm oidc-provider's after a device flow) they name no client but in aud,
+// which some configure as the audience.
+func (c *Claims) readOIDCClient() (why reason.Reason, problem string) {
 	azp, id := c.raw("azp"), c.raw("client_id")
 	first, second := azp, id
 	switch {
 	case azp == nil && id == nil:
-		if anyClient {
-			return reason.None, ""
-		}
 		return reason.MissingClaim, "no azp and no client_id"
 	case azp == nil:
 		first = id

@@ -22,19 +22,20 @@ const lastExpiry = 253402300799
 type times struct {
 	expires, notBefore, issued time.Time // notBefore and issued are zero where absent
 	unbounded                  bool      // the lifetime is the provider's to choose
+	endless                    bool      // there is no exp, and none is wanted
 }
 
 // readTimes reads the three. Entra ID always writes them; any other provider must write exp (RFC 9068 section 2.2), and
-// may leave out the others. The reason is MissingClaim where one is absent, Malformed where one is no number from 0 to
+// may leave out the others. endless: exp may be left out too. The reason is MissingClaim where one is absent, Malformed where one is no number from 0 to
 // 2^40; name is the claim's.
-func readTimes(c *Claims, oidc bool) (t times, why reason.Reason, name string) {
-	t.unbounded = oidc
+func readTimes(c *Claims, oidc, endless bool) (t times, why reason.Reason, name string) {
+	t.unbounded, t.endless = oidc, endless && c.raw("exp") == nil
 	for _, claim := range []struct {
 		name string
 		into *time.Time
 	}{{"exp", &t.expires}, {"nbf", &t.notBefore}, {"iat", &t.issued}} {
 		raw := c.raw(claim.name)
-		if raw == nil && oidc && claim.name != "exp" {
+		if raw == nil && oidc && (t.endless || claim.name != "exp") {
 			continue
 		}
 		if raw == nil {
@@ -50,7 +51,7 @@ func readTimes(c *Claims, oidc bool) (t times, why reason.Reason, name string) {
 
 // expired reports whether exp is more than the skew ago, in wall time.
 func (t times) expired(now time.Time, skew time.Duration) bool {
-	return now.Add(-skew).After(t.expires)
+	return !t.endless && now.Add(-skew).After(t.expires)
 }
 
 // notYetValid reports whether nbf or iat is further ahead than the skew.
@@ -61,11 +62,14 @@ func (t times) notYetValid(now time.Time, skew time.Duration) bool {
 
 // contradict reports whether the token was never valid, or is valid for longer than Entra ID makes any.
 func (t times) contradict() bool {
-	return t.notBefore.After(t.expires) || !t.unbounded && t.expires.Sub(t.issued) > maxLifetime
+	return !t.endless && t.notBefore.After(t.expires) || !t.unbounded && t.expires.Sub(t.issued) > maxLifetime
 }
 
-// expiry is exp in whole seconds, never later than exp itself.
+// expiry is exp in whole seconds, never later than exp itself; zero where there is none.
 func (t times) expiry() time.Time {
+	if t.endless {
+		return time.Time{}
+	}
 	return time.Unix(min(t.expires.Unix(), lastExpiry), 0)
 }
 

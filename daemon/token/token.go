@@ -21,7 +21,7 @@ type Provider struct {
 	Name       string
 	OIDC       bool     // any provider but Entra ID
 	ClientIDs  []string // GUIDs in lower case, of an OIDC provider verbatim; empty: nobody
-	AnyClient  bool     // OIDC: every client, and none that the token names
+	AnyClient  bool     // OIDC: every client, but one that names itself
 	Skew       time.Duration
 	Algorithms []string // Entra's policy: RS256. A key that names no algorithm is for the first that fits its type
 	Keys       *keys.Provider
@@ -33,7 +33,8 @@ type Provider struct {
 	AccountClients    map[string]string // object id -> application id of service accounts that name one, GUIDs in lower case
 
 	// Of any other provider.
-	Audiences []string // one of them must be in aud; empty: no JWT is for us
+	Audiences  []string // one of them must be in aud; empty: no JWT is for us
+	Clientless bool     // its tokens are asked about at userinfo, which names no client: Admits does not look at it
 }
 
 // versions gives the versions of the provider's tokens, in the order in which their issuers are looked at: no tenant has

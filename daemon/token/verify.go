@@ -50,6 +50,8 @@ type run struct {
 	key        keys.Key
 	claims     *Claims
 	times      times
+
+	answered bool // it is no token but what a provider says of one
 }
 
 // pass records that the check named after the reason held.
@@ -209,6 +211,9 @@ func (r *run) takeIn() bool {
 	if r.problem != "" {
 		return r.fail(reason.Malformed, (*run).explainForm)
 	}
+	if r.answered {
+		members = withoutNulls(members)
+	}
 	r.claims = &Claims{
 		Provider: r.provider.Name,
 		Version:  r.version,
@@ -223,8 +228,15 @@ func (r *run) takeIn() bool {
 		r.claims.issuers = [...]string{r.provider.Keys.Issuer(entra.V1), r.provider.Keys.Issuer(entra.V2)}
 	}
 	r.verdict.Claims = r.claims
-	r.pass(reason.Malformed, "claims that are well-formed")
+	r.pass(reason.Malformed, r.wellFormed())
 	return true
+}
+
+func (r *run) wellFormed() string {
+	if r.answered {
+		return "an answer that is well-formed"
+	}
+	return "claims that are well-formed"
 }
 
 func (r *run) checkAudience() bool {
@@ -239,7 +251,7 @@ func (r *run) checkAudience() bool {
 
 func (r *run) checkTimes() bool {
 	var why reason.Reason
-	if r.times, why, r.problem = readTimes(r.claims, r.provider.OIDC); why != reason.None {
+	if r.times, why, r.problem = readTimes(r.claims, r.provider.OIDC, r.answered); why != reason.None {
 		return r.fail(why, (*run).explainNoTime)
 	}
 	r.claims.Expires, r.claims.IssuedAt = r.times.expiry(), r.times.issued
@@ -261,7 +273,7 @@ func (r *run) hold(holds bool, check reason.Reason, explain func(*run) reason.Ch
 func (r *run) checkKind() bool {
 	var why reason.Reason
 	if r.provider.OIDC {
-		why, r.problem = r.claims.readOIDCKind(r.provider.AnyClient)
+		why, r.problem = r.claims.readOIDCKind()
 	} else {
 		why, r.problem = r.claims.readKind()
 	}

@@ -1,6 +1,7 @@
 // Package doctor asks, before there is any token, whether everything is in place that claimd needs: its configuration,
 // the way to each provider, the clock, documents and keys, the daemon, the addresses that it listens on, and the
-// gateway in front. It changes nothing and sends no secret. What is answered, and in which words, is a finding.
+// gateway in front. It changes nothing, and sends no secret but claimd's own credentials to whom they are
+// for. What is answered, and in which words, is a finding.
 package doctor
 
 import (

@@ -7,6 +7,9 @@ import (
 	"github.com/claimd/claimd/cmd/claimctl/finding"
 )
 
+// documentCheck is the question that askOpenID answers.
+const documentCheck = "document and keys"
+
 // askOpenID asks for the document and the keys of a provider that is not Entra ID, as claimd judges them.
 func (v *visit) askOpenID(ctx context.Context) finding.Finding {
 	d := v.judged(ctx).Documents[0]

@@ -41,7 +41,8 @@ var openIDChecks = []check[visit]{
 	{name: "DNS", ask: (*visit).askDNS},
 	{name: "connection", needs: "DNS", ask: (*visit).askConnection},
 	{name: "TLS", needs: "connection", ask: (*visit).askTLS},
-	{name: "document and keys", needs: "TLS", ask: (*visit).askOpenID},
+	{name: documentCheck, needs: "TLS", ask: (*visit).askOpenID},
+	{name: "opaque tokens", needs: documentCheck, ask: (*visit).askOpaque},
 }
 
 // visit is what becomes known about one provider while it is asked.
