@@ -43,6 +43,7 @@ var owners = map[string]struct {
 	"golang.org/x/text":                   {[]string{"daemon/config"}, "Unicode normal forms, for hints"},
 	"golang.org/x/sys":                    {nil, "peer credentials, terminals: whoever speaks to the kernel"},
 	"golang.org/x/net":                    {[]string{"daemon/config", "daemon/access"}, "what is a valid header name, or method"},
+	"golang.org/x/oauth2":                 {[]string{"cmd/claimctl"}, "test-access at providers that are not Entra ID: device code, authorization code with PKCE, client credentials"},
 	"golang.org/x/sync":                   {nil, "semaphores and single flights"},
 	"golang.org/x/time":                   {[]string{"daemon/keys"}, "the limit on fetches"},
 	"go.uber.org/zap":                     {nil, "the log is everyone's but mapping's, reason's and entra's"},

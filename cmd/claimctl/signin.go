@@ -15,8 +15,9 @@ import (
 	"github.com/claimd/claimd/daemon/entra"
 )
 
-// signIn gets an access token as a client application does, through Microsoft's own library (MSAL). What it gets stays
-// in memory: MSAL is given no cache of its own to write to.
+// signIn gets an access token as a client application does: from Entra ID through Microsoft's own library (MSAL), from
+// any other provider as signin_openid.go says. What it gets stays in memory: MSAL is given no cache of its own to write
+// to.
 type signIn struct {
 	provider *config.Provider
 	client   *http.Client // reaches the tenant as [outbound] says
@@ -25,6 +26,7 @@ type signIn struct {
 	secret   string // for client credentials; "" = certificate
 	pem      []byte // certificate and key, for client credentials
 	screen   *screen
+	openID   *openID // what else is asked of a provider that is not Entra ID; nil of Entra ID
 }
 
 // failedSignIn is why there is no token. Its texts hold nothing secret, but are not fit for a terminal yet.
@@ -32,13 +34,13 @@ type failedSignIn struct {
 	Kind        string `json:"kind"`                  // one of the constants below
 	Code        int    `json:"aadsts,omitempty"`      // Entra's number
 	OAuthError  string `json:"error,omitempty"`       // RFC 6749 section 5.2, RFC 8628 section 3.5
-	Description string `json:"description,omitempty"` // Entra's own words
+	Description string `json:"description,omitempty"` // the provider's own words
 	Problem     string `json:"problem,omitempty"`     // what else is known
 }
 
 // The kinds of failedSignIn.
 const (
-	signInRefused     = "refused"     // Entra ID says no; Code says why, where there is one
+	signInRefused     = "refused"     // the provider says no; Code says why, where there is one
 	signInDeclined    = "declined"    // the person at the browser said no
 	signInExpired     = "expired"     // nobody signed in in time
 	signInUnreachable = "unreachable" // no answer
@@ -46,6 +48,11 @@ const (
 	signInAddress     = "address"     // the address to sign in at is not safe to open
 	signInPlain       = "plain"       // the authority is not https
 	signInCredential  = "credential"  // secret or certificate cannot be used
+
+	// Of providers that are not Entra ID.
+	signInDocument   = "document"    // the discovery document cannot be had
+	signInNotOffered = "not_offered" // the discovery document names no such endpoint
+	signInPort       = "port"        // nothing can listen where the browser comes back to
 )
 
 func (f *failedSignIn) Error() string { return "no token: " + f.Kind }
@@ -53,6 +60,9 @@ func (f *failedSignIn) Error() string { return "no token: " + f.Kind }
 // token signs in by the method and gives the access token. The error is a *failedSignIn, or the context's where the
 // person gave up.
 func (s *signIn) token(ctx context.Context, method string) (string, error) {
+	if s.openID != nil {
+		return s.openIDToken(ctx, method)
+	}
 	if !strings.HasPrefix(s.provider.AuthorityURL(), "https://") {
 		return "", &failedSignIn{Kind: signInPlain, Problem: s.provider.AuthorityURL()}
 	}

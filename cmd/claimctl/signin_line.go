@@ -29,6 +29,7 @@ const (
 type tenantLine struct {
 	client *http.Client
 	host   string // of the authority, with its port
+	peer   string // what it is called on the screen
 	screen *screen
 
 	mu       sync.Mutex
@@ -43,6 +44,7 @@ type exchange struct {
 	path    string
 	status  int
 	refusal refusal // where the body is one
+	empty   bool    // there is no body
 	err     error   // of the network
 }
 
@@ -55,7 +57,7 @@ func (e leadsElsewhere) Error() string {
 
 func newTenantLine(client *http.Client, authority string, screen *screen) *tenantLine {
 	_, host, _ := strings.Cut(authority, "://")
-	return &tenantLine{client: client, host: host, screen: screen}
+	return &tenantLine{client: client, host: host, peer: "the tenant", screen: screen}
 }
 
 // CloseIdleConnections is part of what MSAL asks of a client.
@@ -66,9 +68,14 @@ func (l *tenantLine) Do(request *http.Request) (*http.Response, error) {
 	if request.URL.Scheme != "https" || !strings.EqualFold(request.URL.Host, l.host) {
 		return nil, l.remember(exchange{path: request.URL.Path, err: leadsElsewhere{request.URL.Scheme + "://" + request.URL.Host}})
 	}
+	return l.carry(request, strings.HasSuffix(request.URL.Path, "/devicecode"))
+}
+
+// carry sends the request, which has its body in GetBody, at the pace that the device code allows.
+func (l *tenantLine) carry(request *http.Request, asksForCode bool) (*http.Response, error) {
 	if !isPoll(request) {
 		response, err := l.send(request)
-		if err == nil && strings.HasSuffix(request.URL.Path, "/devicecode") {
+		if err == nil && asksForCode {
 			err = l.begin(response)
 		}
 		return response, err
@@ -122,7 +129,7 @@ func (l *tenantLine) send(request *http.Request) (*http.Response, error) {
 		return nil, l.remember(exchange{path: request.URL.Path, err: err})
 	}
 	response.Body = io.NopCloser(bytes.NewReader(body))
-	now := exchange{path: request.URL.Path, status: response.StatusCode}
+	now := exchange{path: request.URL.Path, status: response.StatusCode, empty: len(body) == 0}
 	_ = json.Unmarshal(body, &now.refusal) // an answer that is no JSON is no refusal of Entra ID's
 	l.mu.Lock()
 	l.secret = l.secret || (request.Method == http.MethodPost && response.StatusCode == http.StatusOK)
@@ -187,10 +194,10 @@ func (l *tenantLine) lost(response *http.Response, err error) bool {
 		if err != nil {
 			text = problemOf(err)
 		}
-		l.screen.note("the tenant cannot be reached (%s); trying again in %s", text, span(l.interval))
+		l.screen.note("%s cannot be reached (%s); trying again in %s", l.peer, text, span(l.interval))
 	case l.last.refusal.Error == "slow_down":
 		l.interval = min(l.interval+slowedBy, longestBackoff)
-		l.screen.note("the tenant asks for fewer questions: asking every %s now", span(l.interval))
+		l.screen.note("%s asks for fewer questions: asking every %s now", l.peer, span(l.interval))
 	}
 	l.nextPoll = time.Now().Add(l.interval)
 	return lost

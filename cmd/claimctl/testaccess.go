@@ -20,23 +20,30 @@ const testAccessUsage = `claimctl test-access signs in as a client application d
 calls the API with it, and says at the end that it works, and as whom, or the one thing to change.
 
 Usage: claimctl test-access --client-application-id ID --api-url URL [--provider NAME]
-         [--scope SCOPE] [--method METHOD] [--client-secret-file FILE]
-         [--client-certificate-file FILE] [--print-token] [--user NAME] [--config FILE]
-         [--socket PATH] [--json]
+         [--scope SCOPE] [--resource RESOURCE] [--audience AUDIENCE] [--method METHOD]
+         [--redirect-uri URI] [--client-secret-file FILE] [--client-certificate-file FILE]
+         [--print-token] [--user NAME] [--config FILE] [--socket PATH] [--json]
 
 The token is never stored, and never printed but with --print-token. URL is called twice, without
 and with the token: https, or http on this host. A token that is not for this API is not sent to it.
 
   --client-application-id ID  the application that asks for the token; not for --method token
+  --client-id ID              the same
   --api-url URL               an address of the API that answers GET
   --platform-api-url URL      the same
   --provider NAME             the provider, where there are several
-  --scope SCOPE               the scope to ask for (default api://APPLICATION_ID/.default)
+  --scope SCOPE               the scope to ask for (default api://APPLICATION_ID/.default; with
+                              kind = "oidc": openid profile email, and the required_scopes)
+  --resource RESOURCE         kind = "oidc": the API that the token is for (RFC 8707)
+  --audience AUDIENCE         kind = "oidc": the same where the provider calls it so (Auth0)
   --method METHOD             device (default): sign in on any device with a code
                               browser: sign in in a browser, which comes back to a port of this host
                               client-credentials: the application calls for itself
                               token: no sign-in; the token is read from standard input
-  --client-secret-file FILE   for client-credentials: the secret's value
+  --redirect-uri URI          kind = "oidc", for browser: where it comes back to, such as
+                              http://127.0.0.1:8400/ (default http://127.0.0.1/, a free port)
+  --client-secret-file FILE   for client-credentials: the secret's value; with kind = "oidc" for
+                              device and browser too, where the client has one
   --client-certificate-file FILE
                               for client-credentials: certificate and RSA key, PEM
   --print-token               print the token too
@@ -62,6 +69,9 @@ type accessTest struct {
 	apiURL          string
 	provider        string
 	scope           string
+	resource        string
+	audience        string
+	redirectURI     string
 	method          string
 	secretFile      string
 	certificateFile string
@@ -82,10 +92,14 @@ func (t *tool) testAccessCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&a.clientID, "client-application-id", "", "the application that asks for the token")
+	flags.StringVar(&a.clientID, "client-id", "", "the same as --client-application-id")
 	flags.StringVar(&a.apiURL, "api-url", "", "an address of the API that answers GET")
 	flags.StringVar(&a.apiURL, "platform-api-url", "", "the same as --api-url")
 	flags.StringVar(&a.provider, "provider", "", "the provider, where there are several")
 	flags.StringVar(&a.scope, "scope", "", "the scope to ask for")
+	flags.StringVar(&a.resource, "resource", "", "the API that the token is for (RFC 8707)")
+	flags.StringVar(&a.audience, "audience", "", "the same where the provider calls it so")
+	flags.StringVar(&a.redirectURI, "redirect-uri", "", "where the browser comes back to")
 	flags.StringVar(&a.method, "method", methodDevice, "how to get the token")
 	flags.StringVar(&a.secretFile, "client-secret-file", "", "the secret's value")
 	flags.StringVar(&a.certificateFile, "client-certificate-file", "", "certificate and RSA key, PEM")
@@ -94,33 +108,42 @@ func (t *tool) testAccessCommand() *cobra.Command {
 	return cmd
 }
 
-// check judges the flags. It repeats nothing that might be a token or a secret.
+// check judges what of the flags needs no provider. It repeats nothing that might be a token or a secret.
 func (a *accessTest) check() error {
-	wrong := func(format string, values ...any) error { return misused("test-access", format, values...) }
+	wrong := wrongAccess
 	if !slices.Contains([]string{methodDevice, methodBrowser, methodCredentials, methodToken}, a.method) {
 		return wrong("--method: want device, browser, client-credentials or token")
 	}
 	if problem := urlProblem(a.apiURL); problem != "" {
 		return wrong("--api-url: %s", problem)
 	}
-	credentials := 0
-	for _, file := range []string{a.secretFile, a.certificateFile} {
-		if file != "" {
-			credentials++
-		}
+	if a.method == methodCredentials && (a.secretFile == "") == (a.certificateFile == "") {
+		return wrong("--method client-credentials: want one of --client-secret-file and --client-certificate-file")
+	}
+	return nil
+}
+
+// checkFor judges the flags for the provider to sign in at.
+func (a *accessTest) checkFor(provider *config.Provider) error {
+	if provider.IsOIDC() {
+		return a.checkOpenID()
 	}
 	id, ok := entra.GUID(a.clientID)
 	switch {
-	case a.method == methodCredentials && credentials != 1:
-		return wrong("--method client-credentials: want one of --client-secret-file and --client-certificate-file")
-	case a.method != methodCredentials && credentials > 0:
-		return wrong("--client-secret-file and --client-certificate-file go with --method client-credentials")
+	case a.method != methodCredentials && a.secretFile+a.certificateFile != "":
+		return wrongAccess("--client-secret-file and --client-certificate-file go with --method client-credentials")
+	case a.resource+a.audience+a.redirectURI != "":
+		return wrongAccess("--resource, --audience and --redirect-uri are for providers of kind = \"oidc\"; Entra ID is asked by --scope")
 	case a.method == methodToken && a.clientID == "":
 	case !ok:
-		return wrong("--client-application-id: want the Application (client) ID of the calling application, a GUID")
+		return wrongAccess("--client-application-id: want the Application (client) ID of the calling application, a GUID")
 	}
 	a.clientID = id
 	return nil
+}
+
+func wrongAccess(format string, values ...any) error {
+	return misused("test-access", format, values...)
 }
 
 // urlProblem tells why an address of the API cannot be called; "" = it can. A token must not cross a network in the
@@ -150,21 +173,39 @@ func (t *tool) testAccess(ctx context.Context, a *accessTest) error {
 	if err != nil {
 		return err
 	}
-	w := &walk{Method: a.method, Client: a.clientID, Scope: a.scope, APIURL: a.apiURL, clients: provider.ClientApplicationIDs,
-		socket: t.socket(), Provider: provider.Name, Tenant: provider.TenantID, Authority: provider.AuthorityURL(), api: provider.ApplicationID}
-	if a.method != methodToken && w.Scope == "" {
-		w.Scope = "api://" + provider.ApplicationID + "/.default"
+	if err := a.checkFor(provider); err != nil {
+		return err
 	}
+	w := a.newWalk(provider)
+	w.socket = t.socket()
 	if err := t.walk(ctx, a, w, loaded, provider); err != nil {
 		return err
 	}
 	return t.printWalk(w, a.printToken)
 }
 
+// newWalk is the walk at its beginning.
+func (a *accessTest) newWalk(provider *config.Provider) *walk {
+	w := &walk{Method: a.method, Client: a.clientID, Scope: a.scope, APIURL: a.apiURL, Provider: provider.Name}
+	if provider.IsOIDC() {
+		a.beginOpenID(w, provider)
+		return w
+	}
+	w.Tenant, w.Authority = provider.TenantID, provider.AuthorityURL()
+	w.api, w.clients = provider.ApplicationID, provider.ClientApplicationIDs
+	if a.method != methodToken && w.Scope == "" {
+		w.Scope = "api://" + provider.ApplicationID + "/.default"
+	}
+	return w
+}
+
 // walk takes the steps one after the other, until one leads no further. The error is no finding: the person gave up, or
 // a file of a flag cannot be read.
 func (t *tool) walk(ctx context.Context, a *accessTest, w *walk, loaded *daemon.Loaded, provider *config.Provider) error {
 	s := &signIn{provider: provider, client: loaded.Client, clientID: w.Client, scope: w.Scope, screen: t.newScreen()}
+	if provider.IsOIDC() {
+		s.openID = &openID{source: sourceOf(loaded, provider), resource: a.resource, audience: a.audience, redirectURI: a.redirectURI}
+	}
 	if err := s.takeCredential(a); err != nil {
 		return err
 	}

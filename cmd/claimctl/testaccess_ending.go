@@ -22,6 +22,8 @@ func (w *walk) ends() ending {
 	switch {
 	case w.WithoutToken.Problem != "":
 		return unreachableAPI(w, w.WithoutToken)
+	case w.SignIn != nil && w.isOpenID():
+		return w.endsAtProvider()
 	case w.SignIn != nil:
 		return w.endsAtSignIn()
 	case w.GateProblem != "" || w.Gate == nil:
@@ -131,6 +133,9 @@ func (w *walk) endsAtGate() ending {
 			text += after + rest
 		}
 	}
+	if w.isOpenID() {
+		text += w.anotherAudience()
+	}
 	return ending{"refused_by_claimd", exitNo, text}
 }
 
@@ -159,6 +164,9 @@ func (w *walk) clientLine(id string) string {
 	listed := make([]string, 0, len(w.clients)+1)
 	for _, client := range append(append([]string{}, w.clients...), id) {
 		listed = append(listed, `"`+client+`"`)
+	}
+	if w.isOpenID() {
+		return "client_ids = [" + strings.Join(listed, ", ") + "]"
 	}
 	return "client_application_ids = [" + strings.Join(listed, ", ") + "]"
 }

@@ -107,6 +107,8 @@ func TestATokenForAnotherIsNotShownToTheAPI(t *testing.T) {
 		}
 		return e
 	}
+	letIn := passed("opaque_token")
+	letIn.Allowed = true
 	failed := passed("signature")
 	failed.Checks = append(failed.Checks, reason.Check{Name: "audience", Reason: reason.Audience})
 	for name, test := range map[string]struct {
@@ -114,6 +116,7 @@ func TestATokenForAnotherIsNotShownToTheAPI(t *testing.T) {
 		want bool
 	}{
 		"signature and audience hold": {walk{Gate: passed("signature", "audience")}, true},
+		"let in by userinfo":          {walk{Gate: letIn}, true}, // which names no audience
 		"another audience":            {walk{Gate: failed}, false},
 		"no signature":                {walk{Gate: passed("issuer")}, false},
 		"not judged":                  {walk{}, false},

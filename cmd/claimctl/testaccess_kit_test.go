@@ -33,6 +33,7 @@ const (
 // site is a tenant over TLS, a claimd in this process, and an API behind a gateway that asks it.
 type site struct {
 	tenant  *entratest.Tenant
+	idp     string // the address of another provider, where there is no tenant
 	gateway *httptest.Server
 	folder  string
 	config  string
@@ -342,7 +343,8 @@ var settledAccess = []struct {
 	{regexp.MustCompile(`TIME, (in )?(\d+ h )?(\d+ (min|s)|\dh\d+m\d+s)( ago)?`), "TIME, SPAN"},
 	{regexp.MustCompile(`(X-Claimd-Decision:|decision   |claimctl denials) \S+-\d+`), "$1 DECISION"},
 	{regexp.MustCompile(`user state        (active|not known yet, and let in)`), "user state        KNOWN OR NOT"}, // whichever test was first
-	{regexp.MustCompile(`-L \d+:localhost:\d+`), "-L PORT:localhost:PORT"},
+	{regexp.MustCompile(`-L \d+:(localhost|127\.0\.0\.1):\d+`), "-L PORT:$1:PORT"},
+	{regexp.MustCompile(`/idp\.contoso\.example/auth\?\S+`), "/idp.contoso.example/AUTHORIZE"},
 	{regexp.MustCompile(`/login\.contoso\.example/5f2a7c41-93be-4d08-a6f5-1c0e7b94d2a3/oauth2/v2\.0/authorize\?\S+`), "/login.contoso.example/AUTHORIZE"},
 }
 
@@ -363,8 +365,12 @@ func (s *site) settle(text string) string {
 
 func (s *site) settled(text string) string {
 	text = strings.ReplaceAll(text, s.folder, "/etc/claimd")
-	for _, id := range s.tenant.KeyIDs() {
-		text = strings.ReplaceAll(text, id, "KEYID")
+	if s.idp != "" {
+		text = strings.ReplaceAll(text, s.idp, "https://idp.contoso.example")
+	} else {
+		for _, id := range s.tenant.KeyIDs() {
+			text = strings.ReplaceAll(text, id, "KEYID")
+		}
 	}
 	for _, settled := range settledAccess {
 		text = settled.pattern.ReplaceAllString(text, settled.instead)

@@ -64,8 +64,16 @@ func walkText(w *walk, marks marks, now time.Time) string {
 // signInRows tell who asked for what, and whether a token came.
 func (w *walk) signInRows(p *page, marks marks) {
 	rows := [][]string{{"provider", safe(w.Provider) + ", tenant " + safe(w.Tenant)}, {"at", safe(w.Authority)}}
+	if w.isOpenID() {
+		rows = [][]string{{"provider", safe(w.Provider)}, {"at", safe(w.Issuer)}}
+	}
 	if w.Method != methodToken {
-		rows = append(rows, []string{"application", safe(w.Client)}, []string{"scope", safe(w.Scope)})
+		rows = append(rows, []string{"application", safe(w.Client)})
+		for _, row := range [][]string{{"scope", w.Scope}, {"resource", w.Resource}, {"audience", w.Audience}} {
+			if row[1] != "" {
+				rows = append(rows, []string{row[0], safe(row[1])})
+			}
+		}
 	}
 	rows = append(rows, []string{"method", methodWords[w.Method]})
 	for _, row := range rows {
@@ -73,9 +81,9 @@ func (w *walk) signInRows(p *page, marks marks) {
 	}
 	switch f := w.SignIn; {
 	case f != nil:
-		p.line("  %s  %s  none came: %s", pad(marks.of(false), 2), pad("access token", 16), f.words())
+		p.line("  %s  %s  none came: %s", pad(marks.of(false), 2), pad("access token", 16), w.failureWords())
 		if f.Description != "" {
-			p.line("%sEntra ID says: %s", strings.Repeat(" ", 24), safe(f.Description))
+			p.line("%s%s says: %s", strings.Repeat(" ", 24), w.peer(), safe(f.Description))
 		}
 	case w.token != "":
 		p.line("  %s  %s  received", pad(marks.of(true), 2), pad("access token", 16))
@@ -84,21 +92,35 @@ func (w *walk) signInRows(p *page, marks marks) {
 	}
 }
 
-// words name the failure in a few words.
-func (f *failedSignIn) words() string {
-	switch {
+// peer names who gives the tokens, at the beginning of a sentence.
+func (w *walk) peer() string {
+	if w.isOpenID() {
+		return "The provider"
+	}
+	return "Entra ID"
+}
+
+// failureWords name the failed sign-in in a few words.
+func (w *walk) failureWords() string {
+	switch f := w.SignIn; {
 	case f.Kind == signInDeclined:
 		return "declined"
 	case f.Kind == signInExpired:
 		return "nobody signed in in time"
 	case f.Kind == signInUnreachable:
+		if w.isOpenID() {
+			return "no answer from the provider"
+		}
 		return "no answer from the tenant"
+	case f.Kind == signInNotOffered:
+		return "not offered"
 	case f.Kind != signInRefused:
 		return "stopped"
 	case f.Code != 0:
 		return "AADSTS" + strconv.Itoa(f.Code)
+	default:
+		return safe(f.OAuthError)
 	}
-	return safe(f.OAuthError)
 }
 
 // withoutTokenHeld reports whether the API refused a request without a token, as it must.

@@ -19,10 +19,13 @@ import (
 // texts of others in it are not fit for a terminal.
 type walk struct {
 	Provider     string         `json:"provider"`
-	Tenant       string         `json:"tenant_id"`
-	Authority    string         `json:"authority"`
+	Tenant       string         `json:"tenant_id,omitempty"`
+	Authority    string         `json:"authority,omitempty"`
+	Issuer       string         `json:"issuer,omitempty"` // of a provider that is not Entra ID; tenant and authority are Entra ID's
 	Client       string         `json:"client_application_id,omitempty"`
 	Scope        string         `json:"scope,omitempty"`
+	Resource     string         `json:"resource,omitempty"`
+	Audience     string         `json:"audience,omitempty"`
 	Method       string         `json:"method"`
 	APIURL       string         `json:"api_url"`
 	WithoutToken *apiAnswer     `json:"without_token,omitempty"`
@@ -35,12 +38,17 @@ type walk struct {
 	Sentence     string         `json:"sentence"`
 	Token        string         `json:"token,omitempty"` // with --print-token alone
 
-	token   string
-	api     string   // the API's application ID
-	clients []string // client_application_ids
-	socket  string
-	asked   bool // whether the running claimd could be asked for the denial
+	token     string
+	api       string   // the API's application ID, of Entra ID
+	clients   []string // client_application_ids, or client_ids
+	audiences []string // of a provider that is not Entra ID
+	hasSecret bool     // whether the application was given its secret
+	socket    string
+	asked     bool // whether the running claimd could be asked for the denial
 }
+
+// isOpenID reports whether the provider is not Entra ID.
+func (w *walk) isOpenID() bool { return w.Issuer != "" }
 
 // apiAnswer is one answer of the API, or of the gateway before it.
 type apiAnswer struct {
@@ -166,9 +174,13 @@ func mayJudgeAlone(err error) bool {
 }
 
 // forThisAPI reports whether the token was issued to be shown to this API: its signature holds and its audience is the
-// API. Any other could be used by the API against the one it is for.
+// API. Any other could be used by the API against the one it is for. What claimd lets in is for the API too: of a token
+// that userinfo vouches for nobody knows the audience.
 func (w *walk) forThisAPI() bool {
-	return w.Gate != nil && w.GateProblem == "" && slices.ContainsFunc(w.Gate.Checks, func(c reason.Check) bool {
+	if w.Gate == nil || w.GateProblem != "" {
+		return false
+	}
+	return w.Gate.Allowed || slices.ContainsFunc(w.Gate.Checks, func(c reason.Check) bool {
 		return c.Name == reason.Audience.String() && c.Passed
 	})
 }

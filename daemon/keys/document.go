@@ -21,6 +21,7 @@ type document struct {
 	graphHost     string // msgraph_host, Microsoft's own; "" = the document has none
 	introspection string // RFC 8414 section 2; "" = the document has none that may be asked, or is Entra ID's
 	userinfo      string
+	signIn        SignInEndpoints
 }
 
 // unverifiedDocument is what a document says.
@@ -50,6 +51,7 @@ func (e edition) readDocument(raw []byte) (document, error) {
 	d := document{issuer: unverified.Issuer, keysURL: unverified.KeysURL}
 	if !e.isEntra() {
 		d.introspection, d.userinfo = e.endpoint(unverified.Introspection), e.endpoint(unverified.Userinfo)
+		d.signIn = e.readSignIn(raw)
 		return d, nil
 	}
 	d.cloud, d.graphHost = unverified.Cloud, unverified.GraphHost

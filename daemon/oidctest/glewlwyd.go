@@ -218,11 +218,22 @@ func (g *Glewlwyd) UserTokens(t testing.TB) (tokens Tokens) {
 	if code.DeviceCode == "" {
 		t.Fatalf("no device code: %s", code.Error)
 	}
+	g.EnterCode(t, code.UserCode)
+	post(t, g.Token, g.ResourceServer, url.Values{"grant_type": {deviceCode}, "device_code": {code.DeviceCode}}, verbatim, &tokens)
+	if tokens.Access == "" {
+		t.Fatalf("no token by device code: %s", tokens.Error)
+	}
+	return tokens
+}
+
+// EnterCode is User who signs in, consents, and enters the code of a device.
+func (g *Glewlwyd) EnterCode(t testing.TB, code string) {
+	t.Helper()
 	browser := session(t)
 	g.call(t, browser, http.MethodPost, "auth/", map[string]any{"username": User, "password": userPassword})
 	g.call(t, browser, http.MethodPut, "auth/grant/"+g.ResourceServer.ID, map[string]any{"scope": "openid " + Scope})
 	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	page := g.Issuer + "/device?code=" + url.QueryEscape(code.UserCode) + "&g_continue"
+	page := g.Issuer + "/device?code=" + url.QueryEscape(code) + "&g_continue"
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -230,11 +241,6 @@ func (g *Glewlwyd) UserTokens(t testing.TB) (tokens Tokens) {
 	if status := send(t, browser, request, nil); status != http.StatusFound {
 		t.Fatalf("glewlwyd's page for the code answers %d, want 302", status)
 	}
-	post(t, g.Token, g.ResourceServer, url.Values{"grant_type": {deviceCode}, "device_code": {code.DeviceCode}}, verbatim, &tokens)
-	if tokens.Access == "" {
-		t.Fatalf("no token by device code: %s", tokens.Error)
-	}
-	return tokens
 }
 
 // session makes a client that keeps cookies.

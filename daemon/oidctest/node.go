@@ -44,6 +44,7 @@ type Provider struct {
 	Discovery
 	Service        Client // gets tokens for itself
 	Desk           Client // public: users sign in with it, by the device flow
+	Window         Client // public: users sign in with it in a browser that comes back to any port of 127.0.0.1
 	Signed         Client // like Desk, but userinfo answers its tokens with a signed JWT
 	ResourceServer Client // claimd's own credential for introspection; its secret is nothing without form-encoding
 }
@@ -57,6 +58,7 @@ func Start(t testing.TB, settings Settings) *Provider {
 	p := &Provider{
 		Service:        Client{"service", "secret of the service"},
 		Desk:           Client{ID: "desk"},
+		Window:         Client{ID: "window"},
 		Signed:         Client{ID: "signed"},
 		ResourceServer: Client{"gate:1", "a %2B +/=&?#:secret"},
 	}
@@ -67,7 +69,7 @@ func Start(t testing.TB, settings Settings) *Provider {
 	line, err := json.Marshal(map[string]any{
 		"algorithm": cmp.Or(settings.Algorithm, "RS256"), "slash": settings.Slash, "claims": claims,
 		"seconds": int(cmp.Or(settings.Lifetime, time.Hour) / time.Second), "scopes": []string{Scope},
-		"opaqueResource": OpaqueResource, "service": p.Service, "desk": p.Desk, "signed": p.Signed,
+		"opaqueResource": OpaqueResource, "service": p.Service, "desk": p.Desk, "signed": p.Signed, "window": p.Window,
 		"resourceServer": p.ResourceServer,
 	})
 	if err != nil {

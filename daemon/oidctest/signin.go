@@ -38,6 +38,19 @@ func (p *Provider) signIn(t testing.TB, by Client, user string, wanted url.Value
 	return tokens
 }
 
+// EnterCode is a person who enters the code of a device on the page that the device shows, signs in and consents.
+func (p *Provider) EnterCode(t testing.TB, page, code, user string) {
+	t.Helper()
+	walk(t, page, map[string]string{"login": user, "password": "any", "user_code": code})
+}
+
+// Browse is a person with a browser at the address that an application shows: signs in, consents, and is sent back to
+// the application.
+func (p *Provider) Browse(t testing.TB, address, user string) {
+	t.Helper()
+	walk(t, address, map[string]string{"login": user, "password": "any"})
+}
+
 var (
 	forms  = regexp.MustCompile(`(?s)<form[^>]*action="([^"]*)"[^>]*>(.*?)</form>`)
 	inputs = regexp.MustCompile(`<(?:input|button)[^>]*>`)

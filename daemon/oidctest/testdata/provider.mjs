@@ -29,6 +29,8 @@ const provider = new Provider(issuer, {
   clients: [
     { client_id: settings.service.id, client_secret: settings.service.secret, grant_types: ['client_credentials'], ...none },
     { client_id: settings.desk.id, token_endpoint_auth_method: 'none', application_type: 'native', grant_types: [deviceCode, 'refresh_token'], ...none },
+    { client_id: settings.window.id, token_endpoint_auth_method: 'none', application_type: 'native', grant_types: ['authorization_code'],
+      redirect_uris: ['http://127.0.0.1/'], response_types: ['code'] },
     { client_id: settings.resourceServer.id, client_secret: settings.resourceServer.secret, grant_types: [], ...none },
     { client_id: settings.signed.id, token_endpoint_auth_method: 'none', application_type: 'native', grant_types: [deviceCode],
       userinfo_signed_response_alg: 'RS256', ...none },
