@@ -285,6 +285,9 @@ func threeStates(t *testing.T, w *world) {
 		{"hasgroups false", claims{"hasgroups": false}, "200 groups=Analysts,Everyone roles="},
 		{"a marker of something else", claims{"_claim_names": claims{"photo": "src1"}}, "200 groups=Analysts,Everyone roles="},
 	})
+	crowd := &world{contoso: crowded(t)}
+	asked := crowd.own(t, asking(t, crowd.contoso, theGroup, ""))
+	asked.ask(t, crowd.of(t, "ada", nil)).want(t, "a marker, and Microsoft Graph is asked", "200 groups="+someGroupID+" roles=")
 	rolesOnly := w.claimd(t, plan{claims: "groups = \"roles\"\nroles = \"roles\""})
 	rolesOnly.judge(t, []verdict{
 		{"an application that reads only roles", claims{"roles": []string{"Analysts"}, "groups": nil, "hasgroups": true,

@@ -1,7 +1,6 @@
 package daemon_test
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,55 +9,87 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/entratest"
 )
 
-// cloudHost is where the documents of Microsoft's global cloud are.
-const cloudHost = "login.microsoftonline.com"
-
-// cloud stands for Microsoft's global cloud: it has its name and speaks TLS, and is reached through a proxy on loopback
-// that [outbound] names, as on a host without a way out of its own.
+// cloud stands for one of Microsoft's clouds: it has the names of its hosts and speaks TLS, and is reached through a proxy
+// on loopback that [outbound] names, as on a host without a way out of its own.
 type cloud struct {
+	entra.Cloud
 	tenant *entratest.Tenant
 	proxy  *httptest.Server
 	caFile string
+
+	mu    sync.Mutex
+	asked map[string]int // hosts that the proxy led to
 }
 
-func newCloud(t *testing.T) *cloud {
+// newCloud is the global cloud with the people of contoso.
+func newCloud(t *testing.T) *cloud { return startCloud(t, "global", people(contosoTenant)) }
+
+func startCloud(t *testing.T, name string, directory entratest.Directory) *cloud {
 	t.Helper()
-	tenant, err := entratest.New(people(contosoTenant), "https://"+cloudHost)
+	named, ok := entra.CloudByName(name)
+	if !ok {
+		t.Fatalf("no cloud %q", name)
+	}
+	c := &cloud{Cloud: named, asked: map[string]int{}, caFile: filepath.Join(t.TempDir(), "ca.pem")}
+	var err error
+	c.tenant, err = entratest.New(directory, named.Authority())
 	must(t, err)
-	tenant.SetFaults(entratest.Faults{Rewrite: asMicrosoft})
-	certificate, ca := certify(t, cloudHost)
-	site := httptest.NewUnstartedServer(tenant.Handler())
+	c.say(named.InstanceName(), named.GraphHost())
+	certificate, ca := certify(t, c.host(), named.GraphHost())
+	site := httptest.NewUnstartedServer(c.tenant.Handler())
 	site.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	site.StartTLS()
 	t.Cleanup(site.Close)
-	c := &cloud{tenant: tenant, caFile: filepath.Join(t.TempDir(), "ca.pem")}
 	must(t, os.WriteFile(c.caFile, ca, 0o600))
-	c.proxy = httptest.NewServer(tunnel(site.Listener.Addr().String()))
+	c.proxy = httptest.NewServer(c.tunnel(site.Listener.Addr().String()))
 	t.Cleanup(c.proxy.Close)
 	return c
 }
 
-// asMicrosoft writes the documents as those of the real cloud: the v1.0 issuer has a host of its own.
-func asMicrosoft(what string, body []byte) []byte {
-	body = bytes.ReplaceAll(body, []byte(`"cloud_instance_name":"localhost"`), []byte(`"cloud_instance_name":"microsoftonline.com"`))
-	body = bytes.ReplaceAll(body, []byte(`"msgraph_host":"`+cloudHost+`"`), []byte(`"msgraph_host":"graph.microsoft.com"`))
-	if what == "v1 document" {
-		issuer := `"issuer":"https://` + cloudHost + "/" + contosoTenant + `/"`
-		body = bytes.ReplaceAll(body, []byte(issuer), []byte(`"issuer":"https://sts.windows.net/`+contosoTenant+`/"`))
+// host is that of the authority.
+func (c *cloud) host() string { return strings.TrimPrefix(c.Authority(), "https://") }
+
+// say has the documents name that instance and that host of Microsoft Graph; "" leaves the member out. All else is as in
+// those of the real cloud: the v1.0 issuer has a host of its own.
+func (c *cloud) say(instance, graphHost string) {
+	member := func(name, value string) string {
+		if value == "" {
+			return `"` + name + `_of_old":""`
+		}
+		return `"` + name + `":"` + value + `"`
 	}
-	return body
+	c.tenant.SetFaults(entratest.Faults{Rewrite: func(what string, body []byte) []byte {
+		text := strings.NewReplacer(`"cloud_instance_name":"localhost"`, member("cloud_instance_name", instance),
+			`"msgraph_host":"`+c.host()+`"`, member("msgraph_host", graphHost)).Replace(string(body))
+		if what == "v1 document" {
+			text = strings.Replace(text, `"issuer":"`+c.tenant.Issuer(1)+`"`, `"issuer":"`+c.Issuer(entra.V1, contosoTenant)+`"`, 1)
+		}
+		return []byte(text)
+	}})
+}
+
+// hosts are those that the proxy led to, in order.
+func (c *cloud) hosts() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.asked))
 }
 
 // text is a configuration that leaves the authority to the cloud.
@@ -68,6 +99,7 @@ func (c *cloud) text() string {
 tenant_id = "` + contosoTenant + `"
 application_id = "` + apiApp + `"
 client_application_ids = ["` + deskApp + `"]
+cloud = "` + c.Name + `"
 [groups]
 Analysts = ""
 [outbound]
@@ -75,10 +107,13 @@ proxy = "` + c.proxy.URL + `"
 ca_file = "` + c.caFile + "\"\n"
 }
 
-// tunnel is an HTTP proxy (CONNECT, RFC 9110 section 9.3.6) that leads to the address, and to the cloud's host only.
-func tunnel(address string) http.Handler {
+// tunnel is an HTTP proxy (CONNECT, RFC 9110 section 9.3.6) that leads to the address, for the cloud's hosts only.
+func (c *cloud) tunnel(address string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect || r.Host != cloudHost+":443" {
+		c.mu.Lock()
+		c.asked[r.Host]++
+		c.mu.Unlock()
+		if r.Method != http.MethodConnect || r.Host != c.host()+":443" && r.Host != c.GraphHost()+":443" {
 			http.Error(w, "not through here", http.StatusForbidden)
 			return
 		}
@@ -108,13 +143,13 @@ func tunnel(address string) http.Handler {
 	})
 }
 
-// certify makes a certificate for the host, and the PEM that trusts it.
-func certify(t *testing.T, host string) (tls.Certificate, []byte) {
+// certify makes a certificate for the hosts, and the PEM that trusts it.
+func certify(t *testing.T, hosts ...string) (tls.Certificate, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}

@@ -22,7 +22,7 @@ var sections = []struct {
 var elsewhere = map[string]string{
 	"A13": "group assignment is set up in Entra ID and documented; at run time such a token is like any other",
 	"D4":  "consent texts are set up in Entra ID and documented",
-	"D30": "test-access is a verb of claimctl in a later version",
+	"D30": "test-access is a verb of claimctl, and cmd/claimctl shows it",
 }
 
 // featureRows are all rows that have a case.

@@ -163,6 +163,44 @@ func TestEveryFlagIsInTheManual(t *testing.T) {
 	}
 }
 
+// TestTheManualHasEveryKeyOfTheFakeTenant compares THE DIRECTORY of fakeentra(1) with what the tenant's file may hold.
+func TestTheManualHasEveryKeyOfTheFakeTenant(t *testing.T) {
+	manual, table := map[string][]string{}, ""
+	_, section, _ := strings.Cut(text(t, "man/fakeentra.1"), ".Sh THE DIRECTORY\n")
+	section, _, _ = strings.Cut(section, "\n.Sh ")
+	for line := range strings.Lines(section) {
+		words := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, ".It "):
+			table = words[len(words)-1] // the last word of "above the first table" is "table"
+		case strings.HasPrefix(line, ".Li ") && words[1] != "refuse_at": // that is no key of the file
+			manual[table] = append(manual[table], words[1])
+		}
+	}
+	tables := map[string]string{"Directory": "table", "API": "[[api]]", "App": "[[client]]", "User": "[[user]]", "Group": "[[group]]"}
+	inspect(t, "../daemon/entratest", func(node ast.Node) {
+		spec, ok := node.(*ast.TypeSpec)
+		if !ok || tables[spec.Name.Name] == "" {
+			return
+		}
+		table := tables[spec.Name.Name]
+		delete(tables, spec.Name.Name)
+		for _, field := range spec.Type.(*ast.StructType).Fields.List {
+			_, key, _ := strings.Cut(strings.Trim(field.Tag.Value, "`\""), `toml:"`)
+			if !slices.Contains(manual[table], key) && !slices.Contains([]string{"api", "client", "user", "group"}, key) {
+				t.Errorf("%s: fakeentra.1 has no %s", table, key)
+			}
+			manual[table] = slices.DeleteFunc(manual[table], func(shown string) bool { return shown == key })
+		}
+		for _, key := range manual[table] {
+			t.Errorf("%s: fakeentra.1 has %s, which the tenant's file cannot hold", table, key)
+		}
+	})
+	if len(tables) > 0 {
+		t.Errorf("the tenant's file has no %v", tables)
+	}
+}
+
 // usages gives the constants whose names end in Usage.
 func usages(t *testing.T, directory string) map[string]string {
 	t.Helper()

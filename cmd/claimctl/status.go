@@ -134,10 +134,12 @@ func providerRows(providers []keys.Status, now time.Time) [][]string {
 func graphRows(graphs []admin.GraphStatus, now time.Time) [][]string {
 	var rows [][]string
 	for _, g := range graphs {
+		if g.Host == "" {
+			rows = append(rows, []string{safe(g.Provider), "NOT KNOWN", "the provider's documents have told no msgraph_host yet"})
+			continue
+		}
 		state := "answers"
 		switch {
-		case g.Host == "":
-			state = "NOT KNOWN"
 		case g.Failing:
 			state = "FAILING"
 		case g.LookUps == 0:

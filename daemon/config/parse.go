@@ -52,6 +52,7 @@ func (c *checker) config(extra []File) *Config {
 	c.oneOpaque(config.Providers)
 	c.accountsElsewhere(config)
 	c.borrowedObjectIDs(config)
+	c.claimedObjectIDs(config)
 	c.doors(config)
 	c.originals(config)
 	c.namedOverage(config)

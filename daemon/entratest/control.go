@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/claimd/claimd/daemon/entra"
 )
 
 // onlyThisHost refuses callers from other hosts: whoever may rotate keys and mint tokens is the tenant's owner. A peer
@@ -102,8 +104,14 @@ func formDuration(form url.Values, name string) (time.Duration, error) {
 	return duration, nil
 }
 
-func (t *Tenant) rotateEndpoint(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]string{"kid": t.Rotate()})
+// rotateEndpoint makes a new key, with ?api=ID one for the tokens of that API alone.
+func (t *Tenant) rotateEndpoint(w http.ResponseWriter, r *http.Request) {
+	applicationID := r.URL.Query().Get("api")
+	if _, ok := t.api(applicationID); applicationID != "" && (!ok || !entra.IsGUID(applicationID)) {
+		refuseControl(w, http.StatusNotFound, fmt.Errorf("api: want the application id of an API, got %q", applicationID))
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"kid": t.RotateFor(applicationID)})
 }
 
 func (t *Tenant) removeEndpoint(w http.ResponseWriter, r *http.Request) {

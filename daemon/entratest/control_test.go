@@ -78,6 +78,14 @@ func TestKeysRotateAndGoOnTheControlPath(t *testing.T) {
 	status, body := control(t, tenant, "/fakeentra/remove?kid=x", "")
 	equal(t, "status", status, 404)
 	equal(t, "error", body["error"], `the tenant has no key "x"`)
+
+	_, body = control(t, tenant, "/fakeentra/rotate?api="+sampleAPI, "")
+	header, _ := mint(t, tenant, Request{User: "reader"})
+	equal(t, "the API's own key", header["kid"], body["kid"])
+	equal(t, "the tenant's", tenant.KeyIDs(), []string{second})
+	status, body = control(t, tenant, "/fakeentra/rotate?api=x", "")
+	equal(t, "status", status, 404)
+	equal(t, "error", body["error"], `api: want the application id of an API, got "x"`)
 }
 
 func TestFaultsAreSetOnTheControlPath(t *testing.T) {

@@ -36,10 +36,11 @@ type API struct {
 	Scopes             []string `toml:"scopes"`                         // none: user_impersonation
 	GroupClaims        string   `toml:"group_claims"`                   // "object_id" (default) | "name"
 	EmitsIDTyp         bool     `toml:"emits_idtyp"`                    // for app-only tokens, as Entra's default is
-	OptionalClaims     []string `toml:"optional_claims"`                // of email, given_name, family_name, acct
+	OptionalClaims     []string `toml:"optional_claims"`                // of email, given_name, family_name, acct, xms_cc
 	LifetimeSeconds    int      `toml:"lifetime_seconds"`               // 0 = 75 minutes
-	ClaimsMapping      bool     `toml:"claims_mapping"`                 // a policy maps claims; it needs what follows, else 50146
+	ClaimsMapping      bool     `toml:"claims_mapping"`                 // a policy maps claims; it needs one of the next two, else 50146
 	AcceptMappedClaims bool     `toml:"accept_mapped_claims"`           // 501461 for the audience api://...
+	SigningKey         bool     `toml:"signing_key"`                    // one of its own signs its tokens; it is under ?appid= alone
 	AssignmentRequired bool     `toml:"assignment_required"`            // 50105, for applications 501051, but for
 	Assigned           []string `toml:"assigned"`                       // these names of users and ids of clients
 	NotEnabled         bool     `toml:"not_enabled"`                    // the tenant has no service principal of it: 650052
@@ -121,7 +122,8 @@ func unknownKeys(meta toml.MetaData) []string {
 		"": {"tenant_id", "api", "client", "user", "group", "device_code_seconds", "device_code_interval", "blocks_device_code",
 			"refuses_in_browser"},
 		"api": {"application_id", "name", "identifier_uris", "requested_access_token_version", "scopes", "group_claims",
-			"emits_idtyp", "optional_claims", "lifetime_seconds", "claims_mapping", "accept_mapped_claims", "assignment_required",
+			"emits_idtyp", "optional_claims", "lifetime_seconds", "claims_mapping", "accept_mapped_claims", "signing_key",
+			"assignment_required",
 			"assigned", "not_enabled"},
 		"client": {"application_id", "object_id", "name", "secret", "roles", "expired_secrets", "certificates",
 			"allow_public_client", "redirect_uris", "permissions", "no_consent", "disabled",
@@ -183,8 +185,8 @@ func (a API) validate(at string, users []User) error {
 		return fmt.Errorf("directory: %s.group_claims: want object_id or name, got %q", at, a.GroupClaims)
 	}
 	for _, claim := range a.OptionalClaims {
-		if !slices.Contains([]string{"email", "given_name", "family_name", "acct"}, claim) {
-			return fmt.Errorf("directory: %s.optional_claims: want email, given_name, family_name or acct, got %q", at, claim)
+		if !slices.Contains([]string{"email", "given_name", "family_name", "acct", "xms_cc"}, claim) {
+			return fmt.Errorf("directory: %s.optional_claims: want email, given_name, family_name, acct or xms_cc, got %q", at, claim)
 		}
 	}
 	for i, who := range a.Assigned {

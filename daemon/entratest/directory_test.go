@@ -39,7 +39,7 @@ func TestADirectorysMistakesAreTold(t *testing.T) {
 		{"API's groups", tenant + "[[api]]\ngroup_claims = \"sid\"\napplication_id" + id,
 			`directory: api[0].group_claims: want object_id or name, got "sid"`},
 		{"API's optional claims", tenant + "[[api]]\noptional_claims = [\"upn\"]\napplication_id" + id,
-			`directory: api[0].optional_claims: want email, given_name, family_name or acct, got "upn"`},
+			`directory: api[0].optional_claims: want email, given_name, family_name, acct or xms_cc, got "upn"`},
 		{"API's lifetime", tenant + "[[api]]\nlifetime_seconds = -1\napplication_id" + id,
 			"directory: api[0].lifetime_seconds: want no negative number, got -1"},
 		{"client without id", tenant + "[[client]]", `directory: client[0].application_id: want a GUID, got ""`},
@@ -109,6 +109,7 @@ refuses_in_browser = true
 application_id = "c8d14e02-7b6a-4f39-9e51-2a84f06d73bc"
 claims_mapping = true
 accept_mapped_claims = true
+signing_key = true
 assignment_required = true
 assigned = ["a"]
 not_enabled = true
@@ -134,7 +135,7 @@ mfa = "enroll"
 	equal(t, "directory", directory, Directory{
 		TenantID: "5f2a7c41-93be-4d08-a6f5-1c0e7b94d2a3", DeviceCodeSeconds: 60, DeviceCodeInterval: 1, BlocksDeviceCode: true,
 		RefusesInBrowser: true,
-		APIs: []API{{ApplicationID: sampleAPI, ClaimsMapping: true, AcceptMappedClaims: true, AssignmentRequired: true,
+		APIs: []API{{ApplicationID: sampleAPI, ClaimsMapping: true, AcceptMappedClaims: true, SigningKey: true, AssignmentRequired: true,
 			Assigned: []string{"a"}, NotEnabled: true}},
 		Clients: []App{{ApplicationID: samplePublic, ExpiredSecrets: []string{"old"}, Certificates: []string{}, AllowPublicClient: new(false),
 			RedirectURIs: []string{"http://localhost/back"}, Permissions: []string{sampleAPI}, NoConsent: true, Disabled: true}},

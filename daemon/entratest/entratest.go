@@ -22,7 +22,7 @@
 //
 //	GET, POST /devicelogin                            user_code, user, and answer=decline of who says no
 //	GET  /fakeentra/                                  what there is
-//	POST /fakeentra/rotate                            a new key signs from now on
+//	POST /fakeentra/rotate                            a new key signs from now on; with ?api=ID tokens of that API alone
 //	POST /fakeentra/remove?kid=KID                    a key is published no more
 //	POST /fakeentra/faults                            JSON: status, delay, shuffle_keys, extra_members, half_v1,
 //	                                                  refuse, refuse_at
@@ -71,7 +71,7 @@ type Tenant struct {
 	served    chan struct{} // closed when server has ended
 
 	mu        sync.Mutex
-	keys      []*signingKey // all there ever were, the oldest first; the last one signs
+	keys      []*signingKey // all there ever were, the oldest first; the last one of an API, or of all, signs
 	requests  map[string]int
 	faults    Faults
 	mintedAny int // tokens without an asked-for version, for HalfV1
@@ -82,8 +82,8 @@ type Tenant struct {
 	graph graph
 }
 
-// New makes a tenant with one fresh RSA 2048 key. base is the address under which its documents name themselves, such
-// as http://127.0.0.1:4190 (no final slash).
+// New makes a tenant with one fresh RSA 2048 key, and one for each API that has its own. base is the address under which
+// its documents name themselves, such as http://127.0.0.1:4190 (no final slash).
 func New(directory Directory, base string) (*Tenant, error) {
 	if err := directory.validate(); err != nil {
 		return nil, err
@@ -99,13 +99,20 @@ func New(directory Directory, base string) (*Tenant, error) {
 	return newTenant(directory, base, key), nil
 }
 
+// newTenant makes the tenant of a valid directory with that key, and with those of the APIs that have their own.
 func newTenant(directory Directory, base string, key *signingKey) *Tenant {
-	return &Tenant{
+	t := &Tenant{
 		directory: directory,
 		base:      base,
 		keys:      []*signingKey{key},
 		requests:  make(map[string]int),
 	}
+	for _, api := range directory.APIs {
+		if api.SigningKey {
+			t.RotateFor(api.ApplicationID)
+		}
+	}
+	return t
 }
 
 // Start makes a tenant of the directory and serves it on a free loopback port until Close.
@@ -155,9 +162,9 @@ func (t *Tenant) Issuer(version int) string {
 	return t.base + "/" + t.directory.TenantID + "/v2.0"
 }
 
-// Requests counts the requests so far to documents and keys: "v1 document", "v1 keys", "v2 document", "v2 keys", "token",
-// "devicecode", "authorize", "mint", "claim source"; of Microsoft Graph "graph" counts all, "graph checkMemberGroups" and
-// its like those to one path.
+// Requests counts the requests so far to documents and keys: "v1 document", "v1 keys", "v2 document", "v2 keys", and of
+// these "v2 keys appid" and its like those with ?appid=; "token", "devicecode", "authorize", "mint", "claim source"; of
+// Microsoft Graph "graph" counts all, "graph checkMemberGroups" and its like those to one path.
 func (t *Tenant) Requests(what string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -283,6 +283,46 @@ func TestRotationSignsWithANewKeyAndPublishesBoth(t *testing.T) {
 	equal(t, "kid of a token of the removed key", header["kid"], old)
 }
 
+// An API's own key signs its tokens alone, and is published with ?appid= of this API alone, beside the tenant's.
+func TestAnAPIsOwnKeyIsForItsTokensAlone(t *testing.T) {
+	const other = "0b6f9d27-81c4-4e5a-93d8-f2a70c5be416"
+	tenant := start(t, func(d *Directory) {
+		d.APIs = append(d.APIs, API{ApplicationID: other, AccessTokenVersion: 2, SigningKey: true})
+	})
+	kidOf := func(request Request) any {
+		request.User = "reader"
+		header, _ := mint(t, tenant, request)
+		return header["kid"]
+	}
+	general := tenant.KeyIDs()[0]
+	own := kidOf(Request{API: other})
+	equal(t, "the tenant's key for an API without", kidOf(Request{}), any(general))
+	if own == general {
+		t.Error("the API with a key signs with the tenant's")
+	}
+	equal(t, "its key where it is asked for", kidOf(Request{KeyID: own.(string)}), own)
+	newer := tenant.Rotate()
+	equal(t, "after the tenant's rotation", kidOf(Request{API: other}), own)
+	newest := tenant.RotateFor(strings.ToUpper(other))
+	equal(t, "after its own", kidOf(Request{API: other}), any(newest))
+	for query, want := range map[string][]any{
+		"": {general, newer}, "?appid=" + sampleAPI: {general, newer}, "?appid=" + other: {general, own, newer, newest},
+	} {
+		for version, path := range map[string]string{"v1": "/discovery/keys", "v2": "/discovery/v2.0/keys"} {
+			before := tenant.Requests(version + " keys appid")
+			_, body := get(t, tenant, "/"+tenant.Directory().TenantID+path+query)
+			var got []any
+			for _, key := range body["keys"].([]any) {
+				got = append(got, key.(map[string]any)["kid"])
+			}
+			equal(t, version+" keys "+query, got, want)
+			if counted := tenant.Requests(version+" keys appid") - before; counted != min(len(query), 1) {
+				t.Errorf("%s%s counts as %d requests with ?appid=", path, query, counted)
+			}
+		}
+	}
+}
+
 func TestFaultsAreSeenInWhatIsServed(t *testing.T) {
 	tenant := start(t, nil)
 	path := "/" + tenant.Directory().TenantID + "/v2.0/.well-known/openid-configuration"

@@ -93,9 +93,13 @@ func (t *Tenant) ClaimSource(user string) string {
 	return t.base + "/" + t.directory.TenantID + "/users/" + found.ObjectID + "/getMemberObjects"
 }
 
-// microsoftGraph gives the resource with its address in this tenant among the names.
+// microsoftGraph gives the resource with its addresses in every cloud, and in this tenant, among the names.
 func (t *Tenant) microsoftGraph() API {
 	api := microsoftGraph()
+	for _, name := range entra.CloudNames() {
+		cloud, _ := entra.CloudByName(name)
+		api.IdentifierURIs = append(api.IdentifierURIs, cloud.GraphURL())
+	}
 	api.IdentifierURIs = append(api.IdentifierURIs, t.base)
 	return api
 }

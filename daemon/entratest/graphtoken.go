@@ -102,7 +102,7 @@ func (t *Tenant) readGraphToken(token string) (claims graphClaims, ok bool) {
 		}
 		parts[0] = base64.RawURLEncoding.EncodeToString(text)
 	}
-	key, err := t.signer(keyID)
+	key, err := t.signer(keyID, "")
 	if err != nil || keyID == "" {
 		return claims, false
 	}

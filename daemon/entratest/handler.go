@@ -18,8 +18,8 @@ func (t *Tenant) Handler() http.Handler {
 				return t.document(version, r.URL.Query().Get("appid"), faults)
 			}))
 		mux.HandleFunc("GET /{tenant}/discovery"+below+"/keys", t.public(
-			fmt.Sprintf("v%d keys", version), func(_ *http.Request, faults Faults) any {
-				return t.keySet(version, faults)
+			fmt.Sprintf("v%d keys", version), func(r *http.Request, faults Faults) any {
+				return t.keySet(version, r.URL.Query().Get("appid"), faults)
 			}))
 		mux.HandleFunc("POST /{tenant}/oauth2"+below+"/token", t.token(version))
 	}
@@ -66,6 +66,9 @@ func (t *Tenant) public(what string, content func(*http.Request, Faults) any) ht
 func (t *Tenant) begin(w http.ResponseWriter, r *http.Request, what string) (Faults, bool) {
 	t.mu.Lock()
 	t.requests[what]++
+	if r.URL.Query().Has("appid") {
+		t.requests[what+" appid"]++
+	}
 	faults := t.faults
 	t.mu.Unlock()
 	if !wait(r.Context(), faults.Delay) {

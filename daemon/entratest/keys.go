@@ -21,6 +21,7 @@ import (
 // signingKey is one of the tenant's keys. Only removed changes, under the tenant's lock.
 type signingKey struct {
 	id          string // the certificate's SHA-1 thumbprint, as at Entra
+	application string // id of the API whose tokens it signs, in lower case; "" = of all that have no key of their own
 	private     *rsa.PrivateKey
 	certificate []byte // DER, signed by the key itself
 	removed     bool   // from the published set; it can still sign
@@ -102,12 +103,18 @@ func (k *signingKey) jwk(issuer string) map[string]any {
 	return jwk
 }
 
-// Rotate makes a new key that signs from now on, publishes it beside the others, and gives its id.
-func (t *Tenant) Rotate() string {
+// Rotate makes a new key that signs from now on, publishes it beside the others, and gives its id. Tokens for an API that
+// has a signing key of its own are not concerned.
+func (t *Tenant) Rotate() string { return t.RotateFor("") }
+
+// RotateFor is Rotate for the tokens of that API alone: from now on it has a signing key of its own, which is published
+// under ?appid= and nowhere else. "" = Rotate.
+func (t *Tenant) RotateFor(applicationID string) string {
 	key, err := newSigningKey()
 	if err != nil {
 		panic(err) // the system has no randomness, or the template above is wrong
 	}
+	key.application = strings.ToLower(applicationID)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.keys = append(t.keys, key)
@@ -129,42 +136,53 @@ func (t *Tenant) remove(keyID string) bool {
 	return true
 }
 
-// KeyIDs gives the ids of the published keys, the oldest first. The last key made signs.
+// KeyIDs gives the ids of the published keys, the oldest first. The last key made signs. Keys of an API's own are not
+// among them.
 func (t *Tenant) KeyIDs() []string {
 	var ids []string
-	for _, key := range t.published() {
+	for _, key := range t.published("") {
 		ids = append(ids, key.id)
 	}
 	return ids
 }
 
-// published gives the keys that are not removed, the oldest first.
-func (t *Tenant) published() []*signingKey {
+// published gives the keys that are not removed, the oldest first: the tenant's, and the API's own of that id.
+func (t *Tenant) published(applicationID string) []*signingKey {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(t.keys), func(key *signingKey) bool { return key.removed })
+	return slices.DeleteFunc(slices.Clone(t.keys), func(key *signingKey) bool {
+		return key.removed || key.application != "" && !strings.EqualFold(key.application, applicationID)
+	})
 }
 
-// signer gives the key of that id, removed or not; "" is the newest.
-func (t *Tenant) signer(keyID string) (*signingKey, error) {
+// signer gives the key of that id, removed or not; "" is the newest that signs tokens for the API of that id.
+func (t *Tenant) signer(keyID, applicationID string) (*signingKey, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var general *signingKey
 	for _, key := range slices.Backward(t.keys) {
-		if keyID == "" || keyID == key.id {
+		switch {
+		case keyID != "" && keyID != key.id:
+		case keyID != "" || key.application != "" && strings.EqualFold(key.application, applicationID):
 			return key, nil
+		case key.application == "" && general == nil:
+			general = key
 		}
 	}
-	return nil, fmt.Errorf("the tenant has no key %q", keyID)
+	if general == nil {
+		return nil, fmt.Errorf("the tenant has no key %q", keyID)
+	}
+	return general, nil
 }
 
-// keySet gives the published keys as the set of version 1 or 2.
-func (t *Tenant) keySet(version int, faults Faults) map[string]any {
+// keySet gives the published keys as the set of version 1 or 2, with ?appid= those of that API too.
+func (t *Tenant) keySet(version int, applicationID string, faults Faults) map[string]any {
 	issuer := ""
 	if version == 2 {
 		issuer = t.Issuer(2)
 	}
 	keys := []map[string]any{}
-	for _, key := range t.published() {
+	for _, key := range t.published(applicationID) {
 		jwk := key.jwk(issuer)
 		if faults.ExtraMembers {
 			addStrangers(jwk)

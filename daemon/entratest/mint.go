@@ -52,11 +52,11 @@ type issuance struct {
 
 // issue signs a token. Where an OAuth endpoint asks, the error is a *refusal if the API's claims mapping is in the way.
 func (t *Tenant) issue(request Request, how issuance) (issued, error) {
-	key, err := t.signer(request.KeyID)
+	grant, err := t.grant(request, how)
 	if err != nil {
 		return issued{}, err
 	}
-	grant, err := t.grant(request, how)
+	key, err := t.signer(request.KeyID, grant.api.ApplicationID)
 	if err != nil {
 		return issued{}, err
 	}

@@ -205,7 +205,7 @@ func TestWhatTheDirectoryLacksIsTold(t *testing.T) {
 		{Request{API: "api://x"}, `the directory has no API "api://x"`},
 		{Request{Client: "x"}, `the directory has no client "x"`},
 		{Request{User: "x"}, `the directory has no user "x"`},
-		{Request{KeyID: "x"}, `the tenant has no key "x"`},
+		{Request{User: "reader", KeyID: "x"}, `the tenant has no key "x"`},
 		{Request{}, `the client has no object_id, so it cannot call with a token of its own`},
 		{Request{User: "reader", Claims: map[string]any{"f": func() {}}}, `claims: json: unsupported type: func()`},
 		{Request{User: "reader", Header: map[string]any{"f": func() {}}}, `header: json: unsupported type: func()`},

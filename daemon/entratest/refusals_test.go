@@ -37,6 +37,7 @@ func TestEachSettingLeadsToItsNumber(t *testing.T) {
 		{501461, "a claims mapping for another audience", func(d *Directory) {
 			d.APIs[0].ClaimsMapping, d.APIs[0].AcceptMappedClaims, d.APIs[0].AccessTokenVersion = true, true, 1
 		}, byDevice(sampleScope), 400, "invalid_request", ""},
+		{0, "a claims mapping with a key", func(d *Directory) { d.APIs[0].ClaimsMapping, d.APIs[0].SigningKey = true, true }, byDevice(sampleScope), 200, "", ""},
 
 		{900144, "no scope", nil, asDevice(""), 400, "invalid_request", ""},
 		{500011, "an unknown resource", nil, asDevice("api://" + other + "/.default"), 400, "invalid_resource", ""},

@@ -65,7 +65,7 @@ func (t *Tenant) grantToken(w http.ResponseWriter, r *http.Request, version int)
 	if refusal != nil {
 		return refusal
 	}
-	return t.answerUser(w, who, form.Get("client_info") == "1")
+	return t.answerUser(w, who, form)
 }
 
 // userGrant gives what turns a form of that grant type into a user who has signed in; nil = the grant is none of these.
@@ -113,7 +113,11 @@ func (t *Tenant) answerApp(w http.ResponseWriter, version int, caller caller, fo
 	if !api.admits(caller.ApplicationID) {
 		return notAssignedApp.with(caller.ApplicationID, api.ApplicationID)
 	}
-	token, err := t.issue(Request{API: name, Client: caller.ApplicationID}, issuance{audience: name, by: caller.by})
+	claims, refusal := t.claimsAsked(form, api)
+	if refusal != nil {
+		return refusal
+	}
+	token, err := t.issue(Request{API: name, Client: caller.ApplicationID, Claims: claims}, issuance{audience: name, by: caller.by})
 	if err != nil {
 		return asRefusal(err)
 	}

@@ -45,6 +45,38 @@ func TestAnApplicationGetsATokenOfItsOwn(t *testing.T) {
 	equal(t, "count", tenant.Requests("token"), 1)
 }
 
+// What a client understands, and what it was told to ask for, reaches the token where the API's registration wants it.
+func TestTheClaimsParameterReachesTheToken(t *testing.T) {
+	const asked = `{"access_token":{"xms_cc":{"values":["cp1"]},"acrs":{"essential":true,"value":"c1"},"nbf":{"essential":true,"value":"1"}}}`
+	for _, test := range []struct {
+		optional, claims string
+		capabilities     any
+		context          any
+	}{
+		{"xms_cc", asked, []string{"cp1"}, []string{"c1"}},
+		{"email", asked, nil, []string{"c1"}},
+		{"xms_cc", `{"access_token":{}}`, nil, nil},
+		{"xms_cc", "", nil, nil},
+	} {
+		tenant := start(t, func(d *Directory) { d.APIs[0].OptionalClaims = []string{test.optional} })
+		userCode, poll := beginDevice(t, tenant, sampleScope)
+		if err := tenant.SignIn(userCode, "reader"); err != nil {
+			t.Fatal(err)
+		}
+		poll.Set("claims", test.claims)
+		_, byUser := oauth(t, tenant, "token", poll)
+		_, byApp := oauth(t, tenant, "token", form(map[string]string{"claims": test.claims}))
+		for _, body := range []map[string]any{byUser, byApp} {
+			_, claims := parts(t, body["access_token"].(string))
+			equal(t, "xms_cc", claims["xms_cc"], test.capabilities)
+			equal(t, "acrs", claims["acrs"], test.context)
+		}
+		status, body := oauth(t, tenant, "token", form(map[string]string{"claims": "x"}))
+		equal(t, "status of what is no JSON", status, 400)
+		equal(t, "error_codes", body["error_codes"], []int{9002313})
+	}
+}
+
 func TestTheClientMayAuthenticateInTheHeader(t *testing.T) {
 	tenant := start(t, func(d *Directory) { d.Clients[1].Secret = "a+b%c &" })
 	for _, secret := range []string{url.QueryEscape("a+b%c &"), "a%2Bb%25c%20%26"} {

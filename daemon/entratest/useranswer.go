@@ -6,16 +6,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
 
-// answerUser answers with the tokens of a user who has signed in: what MSAL reads of a token endpoint's success.
-// withInfo says that the client asked for client_info, by which MSAL keeps accounts apart.
-func (t *Tenant) answerUser(w http.ResponseWriter, who signedIn, withInfo bool) *refusal {
+// answerUser answers with the tokens of a user who has signed in: what MSAL reads of a token endpoint's success. By
+// client_info, where the form asks for it, MSAL keeps accounts apart.
+func (t *Tenant) answerUser(w http.ResponseWriter, who signedIn, form url.Values) *refusal {
 	name := cmp.Or(who.wish.name, microsoftGraph().IdentifierURIs[0])
+	claims, refusal := t.claimsAsked(form, who.wish.api)
+	if refusal != nil {
+		return refusal
+	}
 	token, err := t.issue(Request{
-		API: name, Client: who.caller.ApplicationID, User: who.user.Name, Scopes: who.wish.scopes,
+		API: name, Client: who.caller.ApplicationID, User: who.user.Name, Scopes: who.wish.scopes, Claims: claims,
 	}, issuance{audience: name, by: who.caller.by})
 	if err != nil {
 		return asRefusal(err)
@@ -28,7 +33,7 @@ func (t *Tenant) answerUser(w http.ResponseWriter, who signedIn, withInfo bool) 
 	if who.wish.openID {
 		answer["id_token"] = t.idToken(who)
 	}
-	if withInfo {
+	if form.Get("client_info") == "1" {
 		info := fmt.Sprintf(`{"uid":%q,"utid":%q}`, who.user.ObjectID, t.directory.TenantID)
 		answer["client_info"] = base64.RawURLEncoding.EncodeToString([]byte(info))
 	}
@@ -57,7 +62,7 @@ func (t *Tenant) idToken(who signedIn) string {
 	if who.nonce != "" {
 		claims["nonce"] = who.nonce
 	}
-	key, err := t.signer("")
+	key, err := t.signer("", "")
 	if err != nil {
 		panic(err) // there is always one
 	}

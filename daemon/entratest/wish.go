@@ -123,7 +123,7 @@ func splitScope(field string) (resource, word string) {
 // mapped tells what is wrong where the API's claims mapping is applied to a token for that audience.
 func (g grant) mapped() *refusal {
 	switch {
-	case !g.api.ClaimsMapping:
+	case !g.api.ClaimsMapping || g.api.SigningKey:
 		return nil
 	case !g.api.AcceptMappedClaims:
 		return noMappingKey.with(g.api.ApplicationID)

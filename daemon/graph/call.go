@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/claimd/claimd/daemon/keys"
 )
 
 // tooLong is the kind of an answer that says to ask otherwise: the user is in more than 11,000 groups.
@@ -119,9 +121,9 @@ func (g *Graph) refused(response *http.Response, q *question) *Unavailable {
 	case response.StatusCode == http.StatusBadRequest:
 		return &Unavailable{Kind: User, Problem: "it does not take the question about this user (" + status + ")"}
 	case response.StatusCode == http.StatusTooManyRequests:
-		return &Unavailable{Kind: Throttled, Problem: "too many requests of this application (" + status + ")", RetryAfter: retryAfter(response.Header)}
+		return &Unavailable{Kind: Throttled, Problem: "too many requests of this application (" + status + ")", RetryAfter: keys.RetryAfter(response.Header)}
 	}
-	return &Unavailable{Kind: Server, Problem: "want status 200, got " + status, RetryAfter: retryAfter(response.Header)}
+	return &Unavailable{Kind: Server, Problem: "want status 200, got " + status, RetryAfter: keys.RetryAfter(response.Header)}
 }
 
 // notFound words a 404: Graph's message names what it did not find.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/claimd/claimd/daemon/entra"
+	"github.com/claimd/claimd/daemon/keys"
 )
 
 // maxTokenBody bounds the authority's document and its answers, in bytes.
@@ -67,7 +68,7 @@ func (l *line) CloseIdleConnections() {}
 
 // hear reads what the authority said.
 func hear(response *http.Response, body []byte) heard {
-	h := heard{status: response.StatusCode, retryAfter: retryAfter(response.Header)}
+	h := heard{status: response.StatusCode, retryAfter: keys.RetryAfter(response.Header)}
 	var answer struct {
 		Description string `json:"error_description"`
 		Codes       []int  `json:"error_codes"`

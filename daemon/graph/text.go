@@ -7,10 +7,8 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 )
 
 // quote gives a text from outside in a form that is safe to show: quoted, escaped to ASCII, and cut after 128 bytes.
@@ -19,24 +17,6 @@ func quote(s string) string {
 		return strconv.QuoteToASCII(s)
 	}
 	return strconv.QuoteToASCII(s[:128]) + "..."
-}
-
-// retryAfter reads how long Graph or the authority wants to be left alone (RFC 9110, section 10.2.3). A date is read by the
-// sender's own clock. 0 = it does not say.
-func retryAfter(header http.Header) time.Duration {
-	text := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(max(seconds, 0), 1<<20)) * time.Second
-	}
-	until, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	sent, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		return 0
-	}
-	return max(until.Sub(sent), 0)
 }
 
 // causeOf names what went wrong on the way. The address is left out: nobody but Graph and the authority is asked.

@@ -239,7 +239,7 @@ func TestRetryAfterIsReadByTheProvidersOwnClock(t *testing.T) {
 		{"Wed, 31 Dec 1969 00:00:00 GMT", sent, 0}, {"Thu, 01 Jan 2099 00:00:00 GMT", "", 0},
 	}
 	for _, test := range tests {
-		if got := retryAfter(http.Header{"Retry-After": {test.text}, "Date": {test.date}}); got != test.want {
+		if got := RetryAfter(http.Header{"Retry-After": {test.text}, "Date": {test.date}}); got != test.want {
 			t.Errorf("%q sent %q: want %s, got %s", test.text, test.date, test.want, got)
 		}
 	}

@@ -95,7 +95,7 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	}
 	defer response.Body.Close()
 	if err := checkAnswer(response); err != nil {
-		return nil, &fetchError{url: address, cause: err.Error(), retryAfter: retryAfter(response.Header)}
+		return nil, &fetchError{url: address, cause: err.Error(), retryAfter: RetryAfter(response.Header)}
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
@@ -124,9 +124,9 @@ func checkAnswer(response *http.Response) error {
 	return nil
 }
 
-// retryAfter reads how long the provider wants to be left alone (RFC 9110, section 10.2.3). A date is read by the
-// provider's own clock, whatever ours says. 0 = it does not say.
-func retryAfter(header http.Header) time.Duration {
+// RetryAfter reads how long the sender of an answer wants to be left alone (RFC 9110, section 10.2.3), for all who ask
+// providers. A date is read by the sender's own clock, whatever ours says. 0 = it does not say.
+func RetryAfter(header http.Header) time.Duration {
 	text := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil {
 		return time.Duration(min(max(seconds, 0), 1<<20)) * time.Second

@@ -11,6 +11,7 @@ import (
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/directory"
+	"github.com/claimd/claimd/daemon/graph"
 	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/opaque"
 	"github.com/claimd/claimd/daemon/reason"
@@ -26,8 +27,16 @@ func exampleStatus() admin.Status {
 			Provider: "contoso", Live: true, Documents: []keys.DocumentStatus{
 				{Version: "1.0", Error: "no route to host"},
 				{Version: "2.0", FetchedAt: now.Add(-time.Minute), Keys: []keys.KeyStatus{{ID: "a"}, {ID: "b", Ignored: "use is enc"}}},
+				{Version: "2.0", Application: true, FetchedAt: now.Add(-time.Minute), Keys: []keys.KeyStatus{{ID: "c"}, {ID: "d"}}},
 			},
-		}},
+		}, {Provider: "jumpcloud", Documents: []keys.DocumentStatus{{Keys: []keys.KeyStatus{{ID: "e"}}}}}},
+		Graphs: []admin.GraphStatus{
+			{Provider: "contoso", Status: graph.Status{
+				Host: "https://graph.microsoft.com", LookUps: 31, Calls: 32, Tokens: 33, Failures: 34, Busy: 35, Hits: 36, Kept: 37, UnderWay: 38,
+				Failing: true, Kind: graph.Permission, Problem: "no permission", Hint: "grant it",
+			}},
+			{Provider: "fabrikam"}, // whose Graph is not known yet
+		},
 		Counts: access.Stats{
 			Allowed: 10, Denied: map[string]uint64{"no_group": 3}, Unmatched: 4, Kept: 5, Panics: 1,
 			KeptLatency:     access.Latency{Buckets: []access.Bucket{{Seconds: 0.000005, Count: 6}, {Seconds: 1, Count: 7}}, Count: 8, Seconds: 2.5},
@@ -87,6 +96,17 @@ func TestAScrapeShowsTheStatus(t *testing.T) {
 		`claimd_keys{provider="contoso",version="2.0"} 1`,
 		`claimd_keys_fetch_failing{provider="contoso",version="1.0"} 1`,
 		`claimd_keys_fetch_failing{provider="contoso",version="2.0"} 0`,
+		`claimd_keys{provider="contoso",version="2.0 appid"} 2`,
+		`claimd_keys{provider="jumpcloud",version="openid"} 1`,
+		`claimd_keys_live{provider="jumpcloud"} 0`,
+		`claimd_graph_failing{provider="contoso"} 1`,
+		`claimd_graph_lookups_total{provider="contoso"} 31`,
+		`claimd_graph_calls_total{provider="contoso"} 32`,
+		`claimd_graph_lookup_failures_total{provider="contoso"} 34`,
+		`claimd_graph_hits_total{provider="contoso"} 36`,
+		`claimd_graph_kept_answers{provider="contoso"} 37`,
+		`claimd_graph_lookups_under_way{provider="contoso"} 38`,
+		`claimd_graph_failing{provider="fabrikam"} 0`,
 		`claimd_config_generation 7`,
 		`claimd_config_loaded_timestamp_seconds 1.7000001e+09`,
 		`claimd_config_info{hash="abc"} 1`,
@@ -135,8 +155,12 @@ func TestAScrapeShowsTheStatus(t *testing.T) {
 	if strings.Contains(text, "https://x") {
 		t.Error("what is wrong with a provider became a label")
 	}
-	if _, text := scrape(t, http.MethodGet, "/metrics", admin.Status{}); strings.Contains(text, "claimd_directory_") || strings.Contains(text, "claimd_opaque_") {
-		t.Error("without a directory, or a provider that takes opaque tokens, there is nothing to show of one")
+	if strings.Contains(text, "permission") || strings.Contains(text, "grant it") || strings.Contains(text, "graph.microsoft.com") {
+		t.Error("what is wrong with Graph became a label")
+	}
+	if _, text := scrape(t, http.MethodGet, "/metrics", admin.Status{}); strings.Contains(text, "claimd_directory_") ||
+		strings.Contains(text, "claimd_opaque_") || strings.Contains(text, "claimd_graph_") {
+		t.Error("without a directory, a provider that takes opaque tokens, or a Graph, there is nothing to show of one")
 	}
 	if !strings.Contains(text, "\nprocess_resident_memory_bytes ") || !strings.Contains(text, "\ngo_goroutines ") {
 		t.Error("want what Go and the process tell too")

@@ -70,6 +70,7 @@ type site struct {
 	*entratest.Tenant
 	caFile string
 	gate   string // http://127.0.0.1:PORT of [server]; "" = without claimd
+	admin  *admin.Client
 }
 
 // authority is what Microsoft's clients are told about the tenant.
@@ -88,8 +89,8 @@ func newTenant(t *testing.T, directory entratest.Directory) *site {
 	return s
 }
 
-// newSite serves the directory, and claimd, until the test ends.
-func newSite(t *testing.T, directory entratest.Directory) *site {
+// newSite serves the directory, and claimd, until the test ends. The changes are made to claimd's configuration.
+func newSite(t *testing.T, directory entratest.Directory, changes ...string) *site {
 	t.Helper()
 	s := newTenant(t, directory)
 	folder, err := os.MkdirTemp("", "claimd") // not t.TempDir: a unix socket's path has room for 107 bytes
@@ -98,8 +99,9 @@ func newSite(t *testing.T, directory entratest.Directory) *site {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	config := filepath.Join(folder, "claimd.toml")
-	write(t, config, s.config(folder))
-	s.run(t, config, admin.NewClient(filepath.Join(folder, "admin.sock")))
+	write(t, config, strings.NewReplacer(changes...).Replace(s.config(folder)))
+	s.admin = admin.NewClient(filepath.Join(folder, "admin.sock"))
+	s.run(t, config)
 	return s
 }
 
@@ -137,7 +139,7 @@ directory = "` + folder + `/state"
 }
 
 // run runs claimd in this process, and returns when it has the tenant's keys.
-func (s *site) run(t *testing.T, config string, client *admin.Client) {
+func (s *site) run(t *testing.T, config string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	bound, ended := make(chan struct{}), make(chan error, 1)
@@ -159,7 +161,7 @@ func (s *site) run(t *testing.T, config string, client *admin.Client) {
 		t.Fatalf("claimd does not start: %v", err)
 	}
 	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
-		status, err := client.Status(t.Context())
+		status, err := s.admin.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

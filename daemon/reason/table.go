@@ -28,7 +28,7 @@ var table = [count]entry{
 		"Entra ID signs with RS256; ask the tenant of the configuration for the token"},
 	Key: {"key", 401, invalidToken,
 		"the token is signed with a key that the provider does not publish",
-		"look at claimctl keys, and whether the token comes from the configured tenant; apps with a claims mapping have keys of their own"},
+		"look at claimctl keys, and whether the token is of the configured tenant; a claims mapping's own keys need custom_signing_keys"},
 	Signature: {"signature", 401, invalidToken,
 		"the token's signature does not hold",
 		"pass on the access token exactly as the provider issued it; something altered it, or it is forged"},

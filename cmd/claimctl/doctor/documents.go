@@ -142,11 +142,11 @@ func (v *visit) askKeys(ctx context.Context) finding.Finding {
 				continue
 			}
 			ignored++
-			problems = append(problems, fmt.Sprintf("v%s ignores %s: %s", d.Version, key.ID, key.Ignored))
+			problems = append(problems, fmt.Sprintf("v%s ignores %s: %s", d.Edition(), cmp.Or(key.ID, nameless), key.Ignored))
 		}
-		parts = append(parts, fmt.Sprintf("v%s %d usable", d.Version, usable))
-		if usable == 0 && !isOfDocument(d) {
-			problems = append(problems, "v"+d.Version+": "+d.Error)
+		parts = append(parts, fmt.Sprintf("v%s %d usable", d.Edition(), usable))
+		if usable == 0 && (d.Application || !isOfDocument(d)) { // the tenant's documents have a question of their own
+			problems = append(problems, "v"+d.Edition()+": "+d.Error)
 		}
 	}
 	text := strings.Join(parts, ", ")

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -9,6 +10,9 @@ import (
 
 // documentCheck is the question that askOpenID answers.
 const documentCheck = "document and keys"
+
+// nameless stands for a key without an id.
+const nameless = "a key without an id"
 
 // askOpenID asks for the document and the keys of a provider that is not Entra ID, as claimd judges them.
 func (v *visit) askOpenID(ctx context.Context) finding.Finding {
@@ -20,10 +24,13 @@ func (v *visit) askOpenID(ctx context.Context) finding.Finding {
 			usable++
 			continue
 		}
-		ignored = append(ignored, "; "+key.ID+" is ignored: "+key.Ignored)
+		ignored = append(ignored, "; "+cmp.Or(key.ID, nameless)+" is ignored: "+key.Ignored)
 	}
-	if !d.Live {
+	switch {
+	case d.Live:
+		return finding.Good("issuer %s, %s%s", d.Issuer, count(usable, "usable key"), strings.Join(ignored, ""))
+	case isOfDocument(d):
 		return finding.Bad("is issuer written byte for byte as the provider's document names it?", "%s", d.Error)
 	}
-	return finding.Good("issuer %s, %d usable keys%s", d.Issuer, usable, strings.Join(ignored, ""))
+	return finding.Bad("without keys every request is answered 503 keys_unavailable: ask who runs the provider", "%s", d.Error)
 }
