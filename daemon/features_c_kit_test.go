@@ -25,7 +25,7 @@ type openID struct {
 	issuer string // with a slash at its end, as JumpCloud's
 	kid    string // of the RSA key
 	rsa    *rsa.PrivateKey
-	pss    *rsa.PrivateKey   // kid "ps", alg PS256
+	pss    *rsa.PrivateKey   // kid "ps", alg PS256; nil: there is none
 	ec     *ecdsa.PrivateKey // kid "es", alg ES256
 
 	vouches *voucher // answers about opaque tokens; nil: no endpoint does
@@ -40,11 +40,10 @@ const (
 func startOpenID(t *testing.T, kid string) *openID {
 	t.Helper()
 	o := &openID{kid: kid}
-	var err, errPS, errEC error
+	var err, errEC error
 	o.rsa, err = rsa.GenerateKey(rand.Reader, 2048)
-	o.pss, errPS = rsa.GenerateKey(rand.Reader, 2048)
 	o.ec, errEC = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err, errPS, errEC)
+	must(t, err, errEC)
 	o.listen(t)
 	return o
 }
@@ -68,9 +67,14 @@ func (o *openID) serve(w http.ResponseWriter, r *http.Request) {
 		key := func(kid string, key *rsa.PrivateKey) claims {
 			return claims{"kty": "RSA", "use": "sig", "kid": kid, "n": base64url(key.N.Bytes()), "e": base64url(big.NewInt(int64(key.E)).Bytes())}
 		}
-		ps, es := key("ps", o.pss), claims{"kty": "EC", "crv": "P-256", "kid": "es", "alg": "ES256", "x": base64url(point[1:33]), "y": base64url(point[33:])}
-		ps["alg"] = "PS256"
-		answer = claims{"keys": []any{key(o.kid, o.rsa), ps, es}}
+		es := claims{"kty": "EC", "crv": "P-256", "kid": "es", "alg": "ES256", "x": base64url(point[1:33]), "y": base64url(point[33:])}
+		published := []any{key(o.kid, o.rsa), es}
+		if o.pss != nil {
+			ps := key("ps", o.pss)
+			ps["alg"] = "PS256"
+			published = append(published, ps)
+		}
+		answer = claims{"keys": published}
 	}
 	_ = json.NewEncoder(w).Encode(answer)
 }

@@ -1,19 +1,22 @@
 package daemon_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/directory"
-	"github.com/claimd/claimd/daemon/entratest"
 )
 
 // rowsOfJumpCloud: a provider that is not Entra ID, in JumpCloud's shapes.
 func rowsOfJumpCloud() []row {
 	return []row{
-		{"C1", "an opaque token is checked at userinfo, and refused where no provider takes them", opaqueAtJumpCloud},
+		{"C1", "an opaque token is checked at userinfo or by introspection, and refused where no provider takes them", opaqueAtJumpCloud},
 		{"C2", "issuers are compared byte for byte", issuersByteForByte},
 		{"C3", "no redirect or login address is a setting", noLoginSettings},
 		{"C4", "e-mail and names are optional", profileIsOptional},
@@ -26,56 +29,60 @@ func rowsOfJumpCloud() []row {
 }
 
 func opaqueAtJumpCloud(t *testing.T, w *world) {
-	o := startOpenID(t, "a")
-	c := w.start(t, o.jumpcloudText())
-	defer c.end(t)
-	c.ready(t)
-	for token, want := range map[string]string{
-		"2YotnFZFEjr1zCsicMWpAA": "401 opaque_token", "a.b": "401 opaque_token", "a.b.c": "401 malformed", "a.b.c.d.e": "401 malformed",
-		o.mint(t, w, nil): "200 ",
-	} {
-		c.ask(t, token).begins(t, token, want)
-	}
-	asked, v := startVoucher(t)
-	u := w.start(t, asked.byUserinfo())
-	defer u.end(t)
-	u.ready(t)
-	for token, test := range map[string]struct {
-		says  claims
-		want  string
-		names string
-	}{
-		"one-group":     {asked.user(nil), "200 ", "Analysts"},
-		"two-groups":    {asked.user(claims{groupsName: []string{"Operators", "Analysts"}}), "200 ", "Analysts,Operators"},
-		"no-group":      {asked.user(claims{groupsName: nil}), "403 no_group", ""},
-		"a-number":      {asked.user(claims{groupsName: []any{"Analysts", 1}}), "401 claim_type", ""},
-		"another-claim": {asked.user(claims{groupsName: nil, "groups": "Analysts"}), "403 no_group", ""},
-		"nobody":        {asked.user(claims{"sub": nil}), "401 missing_claim", ""},
-	} {
-		v.set(token, test.says)
-		a := u.ask(t, token)
-		a.begins(t, token, test.want)
-		if got := a.header.Get("Remote-Groups"); got != test.names {
-			t.Errorf("%s: want the groups %q, got %q", token, test.names, got)
+	o, v := startVoucher(t)
+	c := o.guarded(t, w)
+	good := map[string]string{}
+	o.inEachWay(t, c, func(t *testing.T, way way) {
+		token := way.token(nil)
+		good[way.name] = token
+		asked := v.asked()
+		for range 3 {
+			c.ask(t, token).begins(t, way.name, "200 groups=Analysts ")
 		}
+		if got, want := v.asked()-asked, map[string]int{"JWT": 0, "introspection": 1, "userinfo": 1}[way.name]; got != want {
+			t.Errorf("the provider was asked %d times about one token, want %d", got, want)
+		}
+		c.ask(t, way.token(claims{"sub": nil})).begins(t, "nobody", "401 missing_claim")
+		c.ask(t, way.token(claims{groupsName: nil, "groups": "Analysts"})).begins(t, "groups under another name", "403 no_group")
+		for _, unknown := range []string{"2YotnFZFEjr1zCsicMWpAA", "a.b", token[:len(token)-1]} {
+			if way.name != "JWT" {
+				c.ask(t, unknown).begins(t, unknown, "401 opaque_token")
+			}
+		}
+		asked = v.asked()
+		for _, form := range []string{"a.b.c", "a.b.c.d.e", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI1ZjFhIn0"} {
+			c.ask(t, form).begins(t, form, "401 malformed")
+		}
+		if got := v.asked() - asked; got != 0 {
+			t.Errorf("the provider was asked %d times about what has the form of a JWT, or had it", got)
+		}
+	})
+	c.becomes(t, o.jumpcloudText())
+	asked := v.asked()
+	for _, token := range []string{good["introspection"], good["userinfo"], "2YotnFZFEjr1zCsicMWpAA", "a.b"} {
+		c.ask(t, token).begins(t, "where no provider takes them: "+token, "401 opaque_token")
+	}
+	if got := v.asked() - asked; got != 0 {
+		t.Errorf("the provider was asked %d times where it takes none", got)
 	}
 }
 
 func issuersByteForByte(t *testing.T, w *world) {
-	o := startOpenID(t, "a")
-	c := w.start(t, o.jumpcloudText())
-	defer c.end(t)
-	c.ready(t)
-	for issuer, want := range map[string]string{
-		o.issuer: "200 ", strings.TrimSuffix(o.issuer, "/"): "401 issuer", o.issuer + "/": "401 issuer", strings.ToUpper(o.issuer): "401 issuer",
-		"https://oauth.id.jumpcloud.com/": "401 issuer", w.contoso.Issuer(2): "401 issuer", o.issuer + "?": "401 issuer",
-	} {
-		c.ask(t, o.mint(t, w, claims{"iss": issuer})).begins(t, issuer, want)
-	}
+	o, outbound := startJumpCloud(t)
+	c, bare := o.guarded(t, w, "[groups]", outbound+"[groups]"), strings.TrimSuffix(o.issuer, "/")
+	o.inEachWay(t, c, func(t *testing.T, way way) {
+		for issuer, want := range map[string]string{
+			o.issuer: "200 ", bare: "401 issuer", o.issuer + "/": "401 issuer", strings.ToUpper(o.issuer): "401 issuer", o.issuer + "?": "401 issuer",
+			"https://" + jumpcloudHost + ":443/": "401 issuer", "https://" + jumpcloudHost + "./": "401 issuer", w.contoso.Issuer(2): "401 issuer",
+		} {
+			c.ask(t, way.token(claims{"iss": issuer})).begins(t, issuer, want)
+		}
+	}, "[groups]", outbound+"[groups]")
 	// Its document must name it so, too.
-	other := w.start(t, o.jumpcloudText(o.issuer, strings.TrimSuffix(o.issuer, "/")))
+	other := w.start(t, o.jumpcloudText(`"`+o.issuer+`"`, `"`+bare+`"`, "[groups]", outbound+"[groups]"))
 	defer other.end(t)
-	other.ask(t, o.mint(t, w, claims{"iss": strings.TrimSuffix(o.issuer, "/")})).begins(t, "a document of another issuer", "503 keys_unavailable")
+	other.ask(t, o.mint(t, w, claims{"iss": bare})).begins(t, "a document of another issuer", "503 keys_unavailable")
+	other.ask(t, o.mint(t, w, nil)).begins(t, "a slash that the configuration leaves out", "401 issuer")
 }
 
 func noLoginSettings(t *testing.T, w *world) {
@@ -109,52 +116,54 @@ func profileIsOptional(t *testing.T, w *world) {
 }
 
 func anyGroupsName(t *testing.T, w *world) {
-	o := startOpenID(t, "a")
+	o, _ := startVoucher(t)
+	c := o.guarded(t, w)
 	for _, name := range []string{groupsName, "memberOf", "groups.of.this.app", "urn:x:groups"} {
-		c := w.start(t, o.jumpcloudText(`"`+groupsName+`"`, `"`+name+`"`))
-		c.ready(t)
-		c.ask(t, o.mint(t, w, claims{groupsName: nil, name: "Analysts"})).begins(t, name, "200 ")
-		if name != groupsName {
-			c.ask(t, o.mint(t, w, nil)).begins(t, "under another name", "403 no_group")
-		}
-		c.end(t)
+		o.inEachWay(t, c, func(t *testing.T, way way) {
+			c.ask(t, way.token(claims{groupsName: nil, name: "Analysts"})).begins(t, name, "200 ")
+			if name != groupsName {
+				c.ask(t, way.token(nil)).begins(t, "under another name", "403 no_group")
+			}
+		}, `"`+groupsName+`"`, `"`+name+`"`)
 	}
 }
 
 func oneGroupOrMany(t *testing.T, w *world) {
-	o := startOpenID(t, "a")
-	c := w.start(t, o.jumpcloudText())
-	defer c.end(t)
-	c.ready(t)
-	for _, test := range []struct {
-		groups any
-		want   string
-		names  string
-	}{
-		{nil, "403 no_group", ""}, {[]string{}, "403 no_group", ""}, {"", "403 no_group", ""}, {jsonNull, "403 no_group", ""},
-		{"Analysts", "200 ", "Analysts"}, {[]string{"Analysts"}, "200 ", "Analysts"},
-		{[]string{"Operators", "Analysts"}, "200 ", "Analysts,Operators"}, {[]string{"Analysts", "Operators", "Analysts"}, "200 ", "Analysts,Operators"},
-		{"Analysts,Operators", "403 no_group", ""}, {"Analysts Operators", "403 no_group", ""}, {[]any{"Analysts", 1}, "401 claim_type", ""},
-	} {
-		a := c.ask(t, o.mint(t, w, claims{groupsName: test.groups}))
-		a.begins(t, "groups", test.want)
-		if got := a.header.Get("Remote-Groups"); got != test.names {
-			t.Errorf("%v: want the groups %q, got %q", test.groups, test.names, got)
+	o, outbound := startJumpCloud(t)
+	c := o.guarded(t, w, "[groups]", outbound+"[groups]")
+	jumpcloudShapes(t, c, o, outbound)
+	o.inEachWay(t, c, func(t *testing.T, way way) {
+		for _, test := range []struct {
+			groups any
+			want   string
+			names  string
+		}{
+			{nil, "403 no_group", ""}, {[]string{}, "403 no_group", ""}, {"", "403 no_group", ""}, {jsonNull, "403 no_group", ""},
+			{"Analysts", "200 ", "Analysts"}, {[]string{"Analysts"}, "200 ", "Analysts"},
+			{[]string{"Operators", "Analysts"}, "200 ", "Analysts,Operators"}, {[]string{"Analysts", "Operators", "Analysts"}, "200 ", "Analysts,Operators"},
+			{"Analysts,Operators", "403 no_group", ""}, {"Analysts Operators", "403 no_group", ""}, {[]any{"Analysts", 1}, "401 claim_type", ""},
+		} {
+			a := c.ask(t, way.token(claims{groupsName: test.groups}))
+			a.begins(t, fmt.Sprint(test.groups), test.want)
+			if got := a.header.Get("Remote-Groups"); got != test.names {
+				t.Errorf("%v: want the groups %q, got %q", test.groups, test.names, got)
+			}
 		}
-	}
+	}, "[groups]", outbound+"[groups]")
 }
 
 func unlistedGroups(t *testing.T, w *world) {
-	o := startOpenID(t, "a")
-	c := w.start(t, o.jumpcloudText())
-	defer c.end(t)
-	c.ready(t)
-	a := c.ask(t, o.mint(t, w, claims{groupsName: []string{"Others", "Analysts", "analysts"}}))
-	a.begins(t, "beside others", "200 ")
-	if got := a.header.Get("Remote-Groups"); got != "Analysts" {
-		t.Errorf("got %q", got)
-	}
-	c.ask(t, o.mint(t, w, claims{groupsName: []string{"Others"}})).begins(t, "others alone", "403 no_group")
+	o, _ := startVoucher(t)
+	c := o.guarded(t, w)
+	o.inEachWay(t, c, func(t *testing.T, way way) {
+		a := c.ask(t, way.token(claims{groupsName: []string{"Others", "Analysts", "analysts"}}))
+		a.begins(t, "beside others", "200 ")
+		if got := a.header.Get("Remote-Groups"); got != "Analysts" {
+			t.Errorf("got %q", got)
+		}
+		c.ask(t, way.token(claims{groupsName: []string{"Others"}})).begins(t, "others alone", "403 no_group")
+		c.ask(t, way.token(claims{groupsName: "Others"})).begins(t, "one other", "403 no_group")
+	})
 }
 
 func secretsInFiles(t *testing.T, w *world) {
@@ -164,24 +173,28 @@ func secretsInFiles(t *testing.T, w *world) {
 }
 
 func newLocalGroup(t *testing.T, w *world) {
-	o := startOpenID(t, "a")
-	c := w.start(t, o.jumpcloudText())
-	defer c.end(t)
-	c.ready(t)
-	token := o.mint(t, w, claims{groupsName: "New"})
-	c.ask(t, token).begins(t, "before", "403 no_group")
-	c.write(t, o.jumpcloudText("Operators =", "New ="))
-	result, err := c.admin.Reload(t.Context())
-	must(t, err)
-	if !result.OK {
-		t.Fatalf("the reload is refused: %+v", result)
-	}
-	c.ask(t, token).begins(t, "after", "200 ")
+	o, v := startVoucher(t)
+	c := o.guarded(t, w)
+	o.inEachWay(t, c, func(t *testing.T, way way) {
+		token := way.token(claims{groupsName: "New"})
+		c.ask(t, token).begins(t, "before", "403 no_group")
+		asked := v.asked()
+		text, err := os.ReadFile(c.file)
+		must(t, err)
+		c.becomes(t, strings.Replace(string(text), "Operators =", "New =", 1))
+		c.ask(t, token).begins(t, "after", "200 groups=New ")
+		if got := v.asked() - asked; got != 0 {
+			t.Errorf("the provider was asked %d times more about the same token", got)
+		}
+	})
 }
 
 // Every algorithm that the provider lists is taken, and no other.
 func TestAnOIDCProvidersAlgorithms(t *testing.T) {
-	w, o := newWorld(t), startOpenID(t, "a")
+	w, o := new(world), startOpenID(t, "a")
+	var err error
+	o.pss, err = rsa.GenerateKey(rand.Reader, 2048)
+	must(t, err)
 	keys := map[string]string{"RS256": "a", "PS256": "ps", "ES256": "es"}
 	for _, listed := range []string{"RS256", "PS256", "ES256"} {
 		c := w.start(t, o.jumpcloudText("audiences =", "algorithms = [\""+listed+"\"]\naudiences ="))
@@ -194,83 +207,6 @@ func TestAnOIDCProvidersAlgorithms(t *testing.T) {
 			c.ask(t, o.mintWith(t, w, algorithm, kid, nil)).begins(t, algorithm+" where "+listed+" is listed", want)
 		}
 		c.end(t)
-	}
-}
-
-// Two Entra tenants and another provider, with the same names on all sides and one key id that two of them share. None
-// of them gets its people or applications taken for another's.
-func TestNoProviderMintsWhatIsAnothers(t *testing.T) {
-	w := newWorld(t)
-	probe := w.mint(t, w.contoso, entratest.Request{User: "ada"})
-	o := startOpenID(t, keyIDOf(t, probe))
-	entra := func(name, prefix string, tenant *entratest.Tenant) string {
-		return "[provider." + name + "]\ntenant_id = \"" + tenant.Directory().TenantID + "\"\napplication_id = \"" + apiApp + "\"\nauthority = \"" +
-			tenant.URL() + "\"\nclient_application_ids = [\"" + deskApp + "\"]\nuser_prefix = \"" + prefix + "\"\n"
-	}
-	c := w.start(t, "enabled = true\n"+entra("contoso", "", w.contoso)+"admin_group = \""+adminGroupID+"\"\n"+entra("fabrikam", "f:", w.fabrikam)+o.table("jumpcloud", `user_prefix = "j:"`)+`
-[groups]
-OfContoso = { values = ["Analysts"], providers = ["contoso"] }
-OfFabrikam = { values = ["Analysts"], providers = ["fabrikam"] }
-OfJumpCloud = { values = ["Analysts"], providers = ["jumpcloud"] }
-Object = { values = ["`+someGroupID+`"], providers = ["contoso"] }
-Special = { values = ["nobody's"], providers = ["contoso"] }
-[roles]
-reader = { values = ["Analysts"], providers = ["contoso"] }
-[[user]]
-provider = "contoso"
-id = "`+adaObject+`"
-groups = ["Special"]
-[[user]]
-provider = "jumpcloud"
-id = "blocked"
-blocked = true
-[[service_account]]
-provider = "contoso"
-object_id = "`+nightlyObject+`"
-application_id = "`+nightlyApp+`"
-groups = ["Object"]
-`)
-	defer c.end(t)
-	c.ready(t)
-	at := func(tenant *entratest.Tenant, changes claims) string {
-		return w.mint(t, tenant, entratest.Request{User: "ada", Claims: changes})
-	}
-	everything := []string{"Analysts", someGroupID, "OfContoso", "Object", "Special", adminGroupID}
-	asContoso := claims{"iss": w.contoso.Issuer(2), "tid": contosoTenant, "ver": "2.0", "aud": apiApp, "azp": deskApp, "client_id": nil, "oid": adaObject, "nbf": 0}
-	for _, test := range []struct {
-		name, token, want, user, groups, roles string
-	}{
-		{"contoso's own", at(w.contoso, nil), "200 ", adaObject, "OfContoso,Special", "reader"},
-		{"fabrikam's own, of the same object ID", at(w.fabrikam, nil), "200 ", "f:" + adaObject, "OfFabrikam", ""},
-		{"jumpcloud's own", o.mint(t, w, nil), "200 ", "j:5f1a", "OfJumpCloud", ""},
-		{"fabrikam emits all of contoso's", at(w.fabrikam, claims{"groups": everything, "roles": everything}), "200 ", "f:" + adaObject, "OfFabrikam", ""},
-		{"jumpcloud emits all of contoso's", o.mint(t, w, claims{groupsName: everything, "roles": everything, "groups": everything, "sub": adaObject, "oid": adaObject,
-			"tid": contosoTenant, "ver": "2.0"}), "200 ", "j:" + adaObject, "OfJumpCloud", ""},
-		{"jumpcloud emits names of local groups", o.mint(t, w, claims{groupsName: []string{"OfContoso", "Special"}}), "403 no_group", "", "", ""},
-		{"jumpcloud says it is contoso", o.mint(t, w, asContoso), "401 malformed", "", "", ""},
-		{"jumpcloud as contoso's audience", o.mint(t, w, claims{"aud": apiApp}), "401 audience", "", "", ""},
-		{"jumpcloud as contoso's client", o.mint(t, w, claims{"client_id": deskApp}), "403 client", "", "", ""},
-		{"jumpcloud as contoso's service account", o.mint(t, w, claims{"sub": nightlyObject, "client_id": jumpcloudClient, "oid": nightlyObject, "idtyp": "app", "scope": nil}),
-			"200 ", "j:" + nightlyObject, "OfJumpCloud", ""},
-		{"a client of jumpcloud's for itself", o.mint(t, w, claims{"sub": jumpcloudClient}), "403 unknown_service_account", "", "", ""},
-		{"jumpcloud's blocked user", o.mint(t, w, claims{"sub": "blocked"}), "403 user_inactive", "", "", ""},
-		{"contoso says it is jumpcloud", at(w.contoso, claims{"iss": o.issuer, "aud": jumpcloudAudience, "azp": jumpcloudClient}), "401 signature", "", "", ""},
-		{"fabrikam says it is contoso", at(w.fabrikam, claims{"iss": w.contoso.Issuer(2), "tid": contosoTenant}), "401 key", "", "", ""},
-		{"fabrikam with contoso's tid", at(w.fabrikam, claims{"tid": contosoTenant}), "401 tenant", "", "", ""},
-		{"contoso's service account", w.mint(t, w.contoso, entratest.Request{Client: nightlyApp}), "200 ", nightlyObject, "Object", ""},
-		{"fabrikam's app of the same IDs", w.mint(t, w.fabrikam, entratest.Request{Client: nightlyApp}), "403 client", "", "", ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			a := c.ask(t, test.token)
-			a.begins(t, test.name, test.want)
-			h := a.header
-			if h.Get("Remote-User") != test.user || h.Get("Remote-Groups") != test.groups || h.Get("Remote-Roles") != test.roles {
-				t.Errorf("got the user %q, the groups %q, the roles %q", h.Get("Remote-User"), h.Get("Remote-Groups"), h.Get("Remote-Roles"))
-			}
-			if admin := h.Get("Remote-Admin"); a.status == 200 && admin != "false" {
-				t.Errorf("got Remote-Admin %q", admin)
-			}
-		})
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/claimd/claimd/daemon/oidctest"
 )
 
 func unescaped(text string) string {
@@ -57,40 +56,6 @@ func TestOpaqueTokensAreAskedAbout(t *testing.T) {
 			}
 		})
 	}
-}
-
-// The same against a provider that nobody here wrote.
-func TestOpaqueTokensOfARealProvider(t *testing.T) {
-	w := &world{shared: map[plan]*claimd{}}
-	p := oidctest.Start(t, oidctest.Settings{Slash: true, Claims: claims{"groups": "Analysts"}})
-	head := "enabled = true\n[provider.node]\nkind = \"oidc\"\nissuer = \"" + p.Issuer + "\"\n"
-	tail := "\n[groups]\nAnalysts = \"\"\n"
-	t.Run("introspection", func(t *testing.T) {
-		c := w.start(t, head+"opaque_tokens = \"introspection\"\nintrospection_client_id = \""+p.ResourceServer.ID+"\"\nintrospection_client_secret_file = \""+
-			secretFile(t, p.ResourceServer.Secret)+"\"\naudiences = [\""+oidctest.OpaqueResource+"\"]\nclient_ids = [\"desk\", \"service\"]\nrequired_scopes = [\""+
-			oidctest.Scope+"\"]"+tail)
-		defer c.end(t)
-		c.ready(t)
-		tokens := p.UserTokens(t, "ada", oidctest.Opaque)
-		c.ask(t, tokens.Access).begins(t, "ada's token", "200 ")
-		c.ask(t, tokens.Refresh).begins(t, "her refresh token", "401 audience")
-		c.ask(t, p.ServiceToken(t, oidctest.Opaque)).begins(t, "a service's own", "401 missing_claim")
-		p.Revoke(t, tokens.Access)
-		c.ask(t, tokens.Access).begins(t, "revoked, within its 60 s", "200 ")
-	})
-	t.Run("userinfo", func(t *testing.T) {
-		c := w.start(t, head+"opaque_tokens = \"userinfo\""+tail)
-		defer c.end(t)
-		c.ready(t)
-		c.ask(t, p.UserinfoToken(t, "ada")).begins(t, "ada's token", "200 ")
-		c.ask(t, p.UserTokens(t, "ada", oidctest.Opaque).Access).begins(t, "one for an API", "401 opaque_token")
-	})
-	t.Run("an ID token without a mark", func(t *testing.T) {
-		c := w.start(t, head+"audiences = [\"desk\"]\nclient_ids = [\"*\"]"+tail)
-		defer c.end(t)
-		c.ready(t)
-		c.ask(t, p.UserTokens(t, "ada", oidctest.JWT).ID).begins(t, "its audience is the client", "401 missing_claim")
-	})
 }
 
 // The shipped examples, changed only in where the provider and the secret are.

@@ -152,11 +152,11 @@ func (j *judgement) lease() *opaque.Lease {
 	return &lease
 }
 
-// expires gives the end of the token: exp, or where a provider's answer names none, the time until which the answer may
-// be used.
+// expires gives the end of the token in whole seconds: exp, or where a provider's answer names none, the time until which
+// the answer may be used.
 func (j *judgement) expires() time.Time {
 	if j.vouched != nil && j.claims.Expires.IsZero() {
-		return j.vouched.answer.Until
+		return j.vouched.answer.Until.Truncate(time.Second)
 	}
 	return j.claims.Expires
 }

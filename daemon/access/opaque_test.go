@@ -256,7 +256,7 @@ func TestWhenAnOpaqueTokenExpires(t *testing.T) {
 	asked := v.now()
 	d := v.want("userinfo", "", 1)
 	who := d.Identity.Whoami()
-	if !who.ExpiresAt.Equal(asked.Add(time.Minute)) || who.ClientApplicationID != "" || who.Kind != "user" || d.Identity.Scopes != "" {
+	if !who.ExpiresAt.Equal(asked.Add(time.Minute).Truncate(time.Second)) || who.ClientApplicationID != "" || who.Kind != "user" || d.Identity.Scopes != "" {
 		t.Errorf("got %+v", who)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -32,7 +33,9 @@ type Glewlwyd struct {
 	Service        Client // gets tokens for itself
 	ResourceServer Client // users sign in with it, by the device flow; it may introspect its own tokens alone
 
-	api string
+	api      string
+	admin    *http.Client   // signed in as the administrator
+	settings map[string]any // of the OpenID plugin
 }
 
 // User is the one user of a Glewlwyd; sub is something else.
@@ -116,8 +119,16 @@ func (g *Glewlwyd) run(t testing.TB, binary, database string) bool {
 func (g *Glewlwyd) setUp(t testing.TB, algorithm string) {
 	t.Helper()
 	admin := session(t)
+	g.admin = admin
 	g.call(t, admin, http.MethodPost, "auth/", map[string]any{"username": adminName, "password": adminPassword})
-	g.call(t, admin, http.MethodPost, "mod/plugin/", g.plugin(t, algorithm))
+	g.call(t, admin, http.MethodPut, "mod/user/database", map[string]any{ // users have groups
+		"module": "database", "name": "database", "display_name": "database", "parameters": map[string]any{
+			"use-glewlwyd-connection": true,
+			"data-format":             map[string]any{"groups": map[string]any{"multiple": true, "read": true, "write": true}}}})
+	g.call(t, admin, http.MethodPut, "mod/user/database/reset", map[string]any{})
+	plugin := g.plugin(t, algorithm)
+	g.settings = plugin["parameters"].(map[string]any)
+	g.call(t, admin, http.MethodPost, "mod/plugin/", plugin)
 	g.call(t, admin, http.MethodPost, "scope/", map[string]any{
 		"name": Scope, "display_name": Scope, "description": Scope, "password_required": false, "scheme": map[string]any{}})
 	for _, c := range []struct {
@@ -132,9 +143,38 @@ func (g *Glewlwyd) setUp(t testing.TB, algorithm string) {
 			"enabled": true, "authorization_type": c.may, "scope": []string{Scope}, "redirect_uri": []string{"http://localhost"},
 			"token_endpoint_auth_method": []string{"client_secret_basic"}})
 	}
-	g.call(t, admin, http.MethodPost, "user/", map[string]any{
-		"username": User, "name": "Ada Lovelace", "email": "ada@contoso.example", "password": userPassword, "enabled": true,
-		"scope": []string{"g_profile", "openid", Scope}})
+	user := person()
+	user["password"] = userPassword
+	g.call(t, admin, http.MethodPost, "user/", user)
+}
+
+func person(groups ...string) map[string]any {
+	return map[string]any{
+		"username": User, "name": "Ada Lovelace", "email": "ada@contoso.example", "enabled": true,
+		"groups": append([]string{}, groups...), "scope": []string{"g_profile", "openid", Scope}}
+}
+
+// SetGroups has User be in these groups.
+func (g *Glewlwyd) SetGroups(t testing.TB, groups ...string) {
+	t.Helper()
+	g.call(t, g.admin, http.MethodPut, "user/"+User, person(groups...))
+}
+
+// Change has the OpenID plugin go on with these settings (testdata/glewlwyd-plugin.json) changed: another issuer too, as
+// long as its path is the same but for a slash at its end.
+func (g *Glewlwyd) Change(t testing.TB, settings map[string]any) {
+	t.Helper()
+	maps.Copy(g.settings, settings)
+	g.call(t, g.admin, http.MethodPut, "mod/plugin/oidc", map[string]any{
+		"module": "oidc", "name": "oidc", "display_name": "OpenID Connect", "parameters": g.settings})
+	g.call(t, g.admin, http.MethodPut, "mod/plugin/oidc/reset", map[string]any{})
+	g.Discovery = discover(t, g.settings["iss"].(string))
+}
+
+// Rotate has the provider sign with a new key from now on, under a new id; the one that it had is gone.
+func (g *Glewlwyd) Rotate(t testing.TB, algorithm string) {
+	t.Helper()
+	g.Change(t, newKey(t, algorithm))
 }
 
 // plugin gives the OpenID plugin's settings with a new key.
@@ -148,15 +188,14 @@ func (g *Glewlwyd) plugin(t testing.TB, algorithm string) map[string]any {
 	if err := json.Unmarshal(text, &plugin); err != nil {
 		t.Fatal(err)
 	}
-	key, public := newKey(t, algorithm)
 	parameters := plugin["parameters"].(map[string]any)
-	parameters["iss"], parameters["key"], parameters["cert"] = g.api+"oidc", key, public
-	parameters["jwt-type"] = map[string]string{"RS256": "rsa", "PS256": "rsa-pss", "ES256": "ecdsa"}[algorithm]
+	parameters["iss"] = g.api + "oidc"
+	maps.Copy(parameters, newKey(t, algorithm))
 	return plugin
 }
 
-// newKey makes a key for the algorithm, in PEM.
-func newKey(t testing.TB, algorithm string) (private, public string) {
+// newKey makes a key for the algorithm, as settings of the plugin.
+func newKey(t testing.TB, algorithm string) map[string]any {
 	t.Helper()
 	var key crypto.Signer
 	var err error
@@ -174,8 +213,11 @@ func newKey(t testing.TB, algorithm string) (private, public string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER}))
+	return map[string]any{
+		"jwt-type": map[string]string{"RS256": "rsa", "PS256": "rsa-pss", "ES256": "ecdsa"}[algorithm],
+		"key":      string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		"cert":     string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER})),
+	}
 }
 
 // call asks the administrator's or the user's interface; anything but 200 fails the test.
@@ -195,26 +237,51 @@ func (g *Glewlwyd) call(t testing.TB, by *http.Client, method, path string, what
 	}
 }
 
-// ServiceToken gets an access token by client credentials: a JWT.
+// ServiceToken gets an access token by client credentials: a JWT. Its aud is the scope.
 func (g *Glewlwyd) ServiceToken(t testing.TB, by Client) string {
 	t.Helper()
+	return g.serviceToken(t, by, url.Values{})
+}
+
+// ServiceTokenFor is ServiceToken for that API, where the settings allow it; it is what aud then says.
+func (g *Glewlwyd) ServiceTokenFor(t testing.TB, by Client, resource string) string {
+	t.Helper()
+	return g.serviceToken(t, by, url.Values{"resource": {resource}})
+}
+
+func (g *Glewlwyd) serviceToken(t testing.TB, by Client, form url.Values) string {
+	t.Helper()
+	form.Set("grant_type", "client_credentials")
+	form.Set("scope", Scope)
 	var tokens Tokens
-	post(t, g.Token, by, url.Values{"grant_type": {"client_credentials"}, "scope": {Scope}}, verbatim, &tokens)
+	post(t, g.Token, by, form, verbatim, &tokens)
 	if tokens.Access == "" {
 		t.Fatalf("no token by client credentials: %s", tokens.Error)
 	}
 	return tokens.Access
 }
 
-// UserTokens gets the tokens of User, who signs in by the device flow.
-func (g *Glewlwyd) UserTokens(t testing.TB) (tokens Tokens) {
+// UserTokens gets the tokens of User, who signs in by the device flow with the scopes openid and Scope: aud of the access
+// token is both words.
+func (g *Glewlwyd) UserTokens(t testing.TB) Tokens {
+	t.Helper()
+	return g.signIn(t, "openid "+Scope)
+}
+
+// APITokens is UserTokens with Scope alone, which aud then is; there is no ID token.
+func (g *Glewlwyd) APITokens(t testing.TB) Tokens {
+	t.Helper()
+	return g.signIn(t, Scope)
+}
+
+func (g *Glewlwyd) signIn(t testing.TB, scope string) (tokens Tokens) {
 	t.Helper()
 	var code struct {
 		DeviceCode string `json:"device_code"`
 		UserCode   string `json:"user_code"`
 		Error      string `json:"error"`
 	}
-	post(t, g.Device, g.ResourceServer, url.Values{"scope": {"openid " + Scope}}, verbatim, &code)
+	post(t, g.Device, g.ResourceServer, url.Values{"scope": {scope}}, verbatim, &code)
 	if code.DeviceCode == "" {
 		t.Fatalf("no device code: %s", code.Error)
 	}
@@ -240,6 +307,20 @@ func (g *Glewlwyd) EnterCode(t testing.TB, code string) {
 	}
 	if status := send(t, browser, request, nil); status != http.StatusFound {
 		t.Fatalf("glewlwyd's page for the code answers %d, want 302", status)
+	}
+}
+
+// Revoke has the provider revoke an access token of that client's.
+func (g *Glewlwyd) Revoke(t testing.TB, by Client, token string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.Revocation, strings.NewReader(url.Values{"token": {token}}.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.SetBasicAuth(by.ID, by.Secret)
+	if status := send(t, client(), request, nil); status != http.StatusOK {
+		t.Fatalf("glewlwyd answers %d to a revocation, want 200", status)
 	}
 }
 

@@ -14,7 +14,7 @@ function key(alg) {
   const { privateKey } = alg === 'ES256'
     ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
     : generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { ...privateKey.export({ format: 'jwk' }), kid: `key-${alg}`, alg, use: 'sig' };
+  return { ...privateKey.export({ format: 'jwk' }), kid: `key-${alg}${generation > 1 ? `-${generation}` : ''}`, alg, use: 'sig' };
 }
 
 const server = createServer();
@@ -22,10 +22,16 @@ await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}${settings.slash ? '/' : ''}`;
 const deviceCode = 'urn:ietf:params:oauth:grant-type:device_code';
 const none = { redirect_uris: [], response_types: [] };
-const algorithms = [...new Set(['RS256', settings.algorithm])]; // ID tokens are RS256 whatever access tokens are
+const resources = new Map(settings.resources.map((resource) => [resource.name, resource]));
+// ID tokens are RS256 whatever access tokens are.
+const algorithms = [...new Set(['RS256', ...settings.resources.map((resource) => resource.algorithm)])];
+const people = Object.values(settings.people);
+const claimNames = new Set([settings.claims, ...people].flatMap(Object.keys));
+const claimsOf = (name) => ({ ...settings.claims, ...settings.people[name] });
+const lifetime = (_, token) => token.resourceServer?.accessTokenTTL ?? settings.seconds;
+let generation = 1;
 
-const provider = new Provider(issuer, {
-  jwks: { keys: algorithms.map(key) },
+const configuration = {
   clients: [
     { client_id: settings.service.id, client_secret: settings.service.secret, grant_types: ['client_credentials'], ...none },
     { client_id: settings.desk.id, token_endpoint_auth_method: 'none', application_type: 'native', grant_types: [deviceCode, 'refresh_token'], ...none },
@@ -47,24 +53,51 @@ const provider = new Provider(issuer, {
       enabled: true,
       defaultResource: () => undefined,
       useGrantedResource: () => true,
-      getResourceServerInfo: (_, resource) => ({
-        scope: settings.scopes.join(' '),
-        audience: resource,
-        accessTokenTTL: settings.seconds,
-        accessTokenFormat: resource === settings.opaqueResource ? 'opaque' : 'jwt',
-        jwt: { sign: { alg: settings.algorithm } },
-      }),
+      getResourceServerInfo: (_, name) => {
+        const { format, algorithm, seconds } = resources.get(name);
+        return {
+          scope: settings.scopes.join(' '),
+          audience: name,
+          accessTokenTTL: seconds,
+          accessTokenFormat: format,
+          jwt: { sign: { alg: algorithm } },
+        };
+      },
     },
   },
   issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
-  ttl: { AccessToken: settings.seconds, ClientCredentials: settings.seconds },
+  ttl: { AccessToken: lifetime, ClientCredentials: lifetime },
   scopes: ['openid', 'profile', 'email', ...settings.scopes],
-  claims: { openid: ['sub', ...Object.keys(settings.claims)], profile: ['name'], email: ['email'] },
+  claims: { openid: ['sub', ...claimNames], profile: ['name'], email: ['email'] },
   findAccount: (_, id) => ({
     accountId: id,
-    claims: () => ({ sub: id, name: `User ${id}`, email: `${id}@contoso.example`, ...settings.claims }),
+    claims: () => ({ sub: id, name: `User ${id}`, email: `${id}@contoso.example`, ...claimsOf(id) }),
   }),
-  extraTokenClaims: () => settings.claims,
+  extraTokenClaims: (_, token) => claimsOf(token.accountId ?? token.clientId),
+};
+
+let keys = algorithms.map(key);
+let answer;
+const serve = () => { answer = new Provider(issuer, { ...configuration, jwks: { keys } }).callback(); };
+serve();
+
+// What tests ask beside the protocol: how often each path was asked for, and for other keys.
+const asked = {};
+server.on('request', (request, response) => {
+  const { pathname, searchParams } = new URL(request.url, issuer);
+  switch (pathname) {
+    case '/test/asked':
+      response.end(JSON.stringify(asked));
+      return;
+    case '/test/rotate':
+      generation += 1;
+      keys = [...algorithms.map(key), ...(searchParams.has('keep') ? keys : [])];
+      serve();
+      response.end('{}');
+      return;
+    default:
+      asked[pathname] = (asked[pathname] ?? 0) + 1;
+      answer(request, response);
+  }
 });
-server.on('request', provider.callback());
 console.log(JSON.stringify({ issuer }));
