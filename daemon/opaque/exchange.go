@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/keys"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
@@ -104,7 +105,7 @@ func (a *Asker) requestFor(ctx context.Context, endpoint, token string) (*http.R
 // checkHead judges an answer by its head. The error is a *Refused or an *Unavailable.
 func (a *Asker) checkHead(endpoint string, response *http.Response) error {
 	failure := a.unavailable(endpoint, fmt.Sprintf("want status 200, got %d", response.StatusCode))
-	failure.RetryAfter = retryAfter(response.Header)
+	failure.RetryAfter = keys.RetryAfter(response.Header)
 	switch status := response.StatusCode; {
 	case status == http.StatusOK:
 		return a.checkType(endpoint, response.Header)
@@ -157,24 +158,6 @@ func readBody(response *http.Response) ([]byte, error) {
 		return nil, errors.New(tooLong)
 	}
 	return append(make([]byte, 0, len(body)), body...), nil
-}
-
-// retryAfter reads how long the provider wants to be left alone (RFC 9110, section 10.2.3). A date is read by the
-// provider's own clock, whatever ours says. 0 = it does not say.
-func retryAfter(header http.Header) time.Duration {
-	text := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(max(seconds, 0), 1<<20)) * time.Second
-	}
-	until, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	sent, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		return 0
-	}
-	return max(until.Sub(sent), 0)
 }
 
 // causeOf names what went wrong on the way, for people. It holds nothing of what was sent.
