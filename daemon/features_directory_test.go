@@ -142,3 +142,16 @@ func TestTheDirectoryKeepsTenantsApart(t *testing.T) {
 	c.ask(t, ours).want(t, "ours", letIn)
 	c.ask(t, theirs).want(t, "theirs, switched off", "403 user_inactive")
 }
+
+// Of an OpenID provider sub is the user's id, whatever characters are in it. Nobody could be invited by an id with an @ before
+// he had come, as if it were an e-mail address.
+func TestASubWithAnAtSignCanBeInvited(t *testing.T) {
+	w := newWorld(t)
+	o := startOpenID(t, "k")
+	c := w.start(t, o.jumpcloudText()+"[mapping]\nsign_up = \"invite\"\n")
+	defer c.end(t)
+	c.ready(t)
+	c.act(t, directory.Invite, "jumpcloud", "ada@tenant")
+	c.ask(t, o.mint(t, w, claims{"sub": "ada@tenant"})).begins(t, "who was invited", "200")
+	c.ask(t, o.mint(t, w, claims{"sub": "bob@tenant"})).begins(t, "who was not", "403 user_inactive")
+}

@@ -27,6 +27,7 @@ type graphs struct {
 	client  *http.Client
 	open    map[string]*opened
 	retired []*graph.Graph // replaced, and not seen idle yet
+	closed  bool
 }
 
 func newGraphs(log *zap.Logger) *graphs { return &graphs{log: log, open: map[string]*opened{}} }
@@ -35,6 +36,7 @@ func newGraphs(log *zap.Logger) *graphs { return &graphs{log: log, open: map[str
 type opened struct {
 	options graph.Options // Host is "" where the provider's documents tell it
 	keys    *keys.Provider
+	retire  func(*graph.Graph) // takes one that is replaced
 
 	mu    sync.Mutex
 	host  string
@@ -91,7 +93,7 @@ func (g *graphs) use(l *Loaded, providers map[string]*keys.Provider) access.Grap
 		o := g.open[p.Name]
 		if o == nil || fresh || o.keys != providers[p.Name] || !o.options.Equal(options) {
 			options.Client, options.Log = g.client, g.log.With(zap.String("provider", p.Name))
-			o = &opened{options: options, keys: providers[p.Name]}
+			o = &opened{options: options, keys: providers[p.Name], retire: g.replaced}
 		}
 		next[p.Name], ask[p.Name] = o, o.get
 	}
@@ -102,6 +104,17 @@ func (g *graphs) use(l *Loaded, providers map[string]*keys.Provider) access.Grap
 	}
 	g.open = next
 	return ask
+}
+
+// replaced retires a Graph in whose place its provider has put another.
+func (g *graphs) replaced(old *graph.Graph) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		old.Close()
+		return
+	}
+	g.retire(old)
 }
 
 // retire keeps a Graph in sight until its last look-up ended. The caller holds mu.
@@ -130,25 +143,35 @@ func (o *opened) now() *graph.Graph {
 	return o.graph
 }
 
-// get gives the Graph; nil while it is not known where it stands.
+// get gives the Graph; nil while it is not known where it stands. The caller does not hold the mu of graphs.
 func (o *opened) get() *graph.Graph {
 	host := o.options.Host
 	if host == "" {
 		host = o.keys.GraphHost()
 	}
+	now, before := o.at(host)
+	if before != nil {
+		o.retire(before)
+	}
+	return now
+}
+
+// at gives the Graph of that host, and the one that it takes the place of; nil: of none.
+func (o *opened) at(host string) (now, before *graph.Graph) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if host == "" || host == o.host {
-		return o.graph
+		return o.graph, nil
 	}
 	options := o.options
 	options.Host = host
 	made, err := graph.New(options)
 	if err != nil {
-		return o.graph // checkGraphs found nothing, so it is the host that is none
+		return o.graph, nil // checkGraphs found nothing, so it is the host that is none
 	}
+	before = o.graph
 	o.graph, o.host = made, host
-	return made
+	return made, before
 }
 
 // status tells how each is, in byte order of the providers' names.
@@ -171,6 +194,7 @@ func (g *graphs) status() []admin.GraphStatus {
 func (g *graphs) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.closed = true
 	for _, o := range g.open {
 		if asked := o.now(); asked != nil {
 			asked.Close()
@@ -184,12 +208,12 @@ func (g *graphs) close() {
 	}
 }
 
-// GraphOf makes the Microsoft Graph of a provider with groups_overage = "graph" for who wants to try it: host is what the
-// provider's documents name as msgraph_host, which counts where an authority is configured. It must be closed.
+// GraphOf makes the Microsoft Graph of a provider with groups_overage = "graph" for who wants to try it: host is
+// keys.Provider.GraphHost, which counts where an authority is configured. It must be closed.
 func (l *Loaded) GraphOf(p *config.Provider, host string) (*graph.Graph, error) {
 	options := graphOptions(p)
 	if options.Host == "" {
-		options.Host = "https://" + host
+		options.Host = host
 	}
 	options.Client = l.Client
 	return graph.New(options)

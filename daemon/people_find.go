@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,8 +14,8 @@ import (
 )
 
 // whom finds the user that an administrator names: by his id, which for Entra is the object ID in any case, or by his
-// user name as the API sees it, where one alone has it. An e-mail address is nobody's for good, and never taken. unseen:
-// he may be somebody whom the directory does not know.
+// user name as the API sees it, where one alone has it. An e-mail address is nobody's for good, and never taken; but what
+// an OpenID provider calls a user may look like one. unseen: he may be somebody whom the directory does not know.
 func (p *people) whom(ctx context.Context, verb, provider, id string, unseen bool) (directory.Key, error) {
 	if err := p.settle(ctx); err != nil {
 		return directory.Key{}, err
@@ -32,9 +33,8 @@ func (p *people) whom(ctx context.Context, verb, provider, id string, unseen boo
 		return keys[0], nil
 	case len(keys) > 1:
 		return directory.Key{}, ambiguous(cfg, verb, id, keys)
-	case strings.Contains(id, "@"):
-		return directory.Key{}, refusalOf("an e-mail address names nobody for good: it can be given to somebody else",
-			"name the user by his id; claimctl users list shows it")
+	case strings.Contains(id, "@") && !isIssuer(soleAuthority(cfg, authority)):
+		return directory.Key{}, anAddress(cfg, verb, authority)
 	case !unseen:
 		return directory.Key{}, nobody(id)
 	}
@@ -63,7 +63,7 @@ func (p *people) known(ctx context.Context, authority, id string) ([]directory.K
 		case authority != "" && key.Authority != authority:
 		case key == keyOf(key.Authority, id):
 			ids = append(ids, key)
-		case !strings.Contains(id, "@"):
+		case !strings.Contains(id, "@") || isIssuer(key.Authority):
 			names = append(names, key)
 		}
 	}
@@ -75,6 +75,17 @@ func (p *people) known(ctx context.Context, authority, id string) ([]directory.K
 
 func nobody(id string) error {
 	return refusalOf(fmt.Sprintf("the directory knows nobody of the id %q", id), "claimctl users list shows who has come, with their ids")
+}
+
+// anAddress refuses what looks like an e-mail address and is nobody's id or name. Where several providers are possible it may
+// be the id of somebody new at one of them.
+func anAddress(cfg *config.Config, verb, authority string) error {
+	hint := "name the user by his id; claimctl users list shows it"
+	other := slices.IndexFunc(cfg.Providers, func(p config.Provider) bool { return p.IsOIDC() })
+	if authority == "" && other >= 0 {
+		hint += "; of somebody who has not come yet at an OpenID provider: claimctl users " + verb + " " + cfg.Providers[other].Name + " ID"
+	}
+	return refusalOf("an e-mail address names nobody for good: it can be given to somebody else", hint)
 }
 
 // ambiguous lists what to type instead.
@@ -89,21 +100,17 @@ func ambiguous(cfg *config.Config, verb, id string, keys []directory.Key) error 
 
 // stranger gives the key of somebody whom the directory does not know.
 func stranger(cfg *config.Config, verb, authority, id string) (directory.Key, error) {
-	if authority == "" {
-		var authorities []string
-		for i := range cfg.Providers {
-			authorities = append(authorities, authorityFor(&cfg.Providers[i]))
-		}
-		slices.Sort(authorities)
-		authorities = slices.Compact(authorities)
-		switch {
-		case len(authorities) == 0:
-			return directory.Key{}, refusalOf("no provider is configured", "")
-		case len(authorities) > 1:
-			return directory.Key{}, refusalOf(fmt.Sprintf("the directory knows nobody of the id %q, and there are several providers", id),
-				"say whose user it is: claimctl users "+verb+" PROVIDER ID; PROVIDER is one of "+strings.Join(providerNames(cfg), ", "))
-		}
-		authority = authorities[0]
+	switch sole := soleAuthority(cfg, authority); {
+	case sole == "" && len(cfg.Providers) == 0:
+		return directory.Key{}, refusalOf("no provider is configured", "")
+	case sole == "":
+		return directory.Key{}, refusalOf(fmt.Sprintf("the directory knows nobody of the id %q, and there are several providers", id),
+			"say whose user it is: claimctl users "+verb+" PROVIDER ID; PROVIDER is one of "+strings.Join(providerNames(cfg), ", "))
+	case isIssuer(sole) && providerOf(cfg, sole) == "" && verb != "show": // one that is written a little wrong shuts nobody out
+		return directory.Key{}, refusalOf(fmt.Sprintf("the directory knows nobody of the id %q, and no provider has the issuer %q", id, sole),
+			"it counts byte for byte, a final slash too; PROVIDER is one of "+strings.Join(providerNames(cfg), ", "))
+	default:
+		authority = sole
 	}
 	if !entra.IsGUID(id) && onlyObjectIDs(cfg, authority) {
 		return directory.Key{}, refusalOf(fmt.Sprintf("%q is no object ID, and the directory knows nobody of that name", id),
@@ -111,6 +118,22 @@ func stranger(cfg *config.Config, verb, authority, id string) (directory.Key, er
 	}
 	return keyOf(authority, id), nil
 }
+
+// soleAuthority gives the authority that is named, or else the one that all providers have; "": there are several, or none.
+func soleAuthority(cfg *config.Config, named string) string {
+	sole := named
+	for i := range cfg.Providers {
+		own := authorityFor(&cfg.Providers[i])
+		if named == "" && sole != "" && own != sole {
+			return ""
+		}
+		sole = cmp.Or(sole, own)
+	}
+	return sole
+}
+
+// isIssuer reports whether an authority is the issuer of an OpenID provider, and no tenant of Entra ID's.
+func isIssuer(authority string) bool { return strings.Contains(authority, "://") }
 
 // onlyObjectIDs reports whether the users of the authority are known by their object IDs and nothing else: then another id
 // would never name one who comes.
@@ -125,7 +148,7 @@ func onlyObjectIDs(cfg *config.Config, authority string) bool {
 }
 
 // authorityNamed gives the authority that an administrator names: by a provider's name, or itself where no provider of
-// it is configured any more. "" gives "".
+// it is configured any more: a tenant ID, or an issuer byte for byte. "" gives "".
 func authorityNamed(cfg *config.Config, provider string) (string, error) {
 	if provider == "" {
 		return "", nil
@@ -135,6 +158,9 @@ func authorityNamed(cfg *config.Config, provider string) (string, error) {
 	}
 	if guid, ok := entra.GUID(provider); ok {
 		return guid, nil
+	}
+	if isIssuer(provider) {
+		return provider, nil
 	}
 	return "", refusalOf(unknownProvider(provider, providerNames(cfg)).Error(), "")
 }

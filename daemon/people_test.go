@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -358,6 +359,86 @@ func TestAChangeThatMayHaveBeenMadeIsNotRefused(t *testing.T) {
 		t.Errorf("want 503 %s\ngot %v", want, refusal)
 	}
 	wantRefusal(t, "no space", unsure(inWords(&directory.Refusal{Problem: "no space left", Hint: "df"})), "no space left\n  hint: df")
+}
+
+// Of an OpenID provider the id is what the provider calls the user, whatever characters are in it (Auth0 and others write an
+// @). Nobody could be invited or shut out by such an id before he had come. And where two such providers had a user of one id
+// and were both taken out of the configuration, the commands that tell the two apart were refused: neither could be shown or
+// forgotten.
+func TestWhomAnAdministratorMeansAtAnOpenIDProvider(t *testing.T) {
+	const one, gone, other = "https://one.example/", "https://gone.example/", "https://other.example"
+	jump := func(name, issuer, prefix string) string {
+		return "[provider." + name + "]\nkind = \"oidc\"\nissuer = \"" + issuer + "\"\naudiences = [\"api\"]\nclient_ids = [\"*\"]\nuser_prefix = \"" + prefix + "\"\n"
+	}
+	const email = "an e-mail address names nobody for good: it can be given to somebody else\n  hint: name the user by his id; claimctl users list shows it"
+	key := func(issuer, id string) directory.Key { return directory.Key{Authority: issuer, ID: id} }
+	tests := map[string]struct {
+		verb, provider, id string
+		unseen             bool
+		alone, beside      directory.Key // with the provider alone, and beside one of Entra ID's
+		refusal            string        // of both
+		refusalBeside      string
+	}{
+		"somebody new": {id: "new@tenant", unseen: true, alone: key(one, "new@tenant"),
+			refusalBeside: email + "; of somebody who has not come yet at an OpenID provider: claimctl users show one ID"},
+		"somebody new at his provider":     {provider: "one", id: "new@tenant", unseen: true, alone: key(one, "new@tenant"), beside: key(one, "new@tenant")},
+		"somebody new at his issuer":       {provider: one, id: "new@tenant", unseen: true, alone: key(one, "new@tenant"), beside: key(one, "new@tenant")},
+		"an id":                            {id: "ada@tenant", alone: key(one, "ada@tenant"), beside: key(one, "ada@tenant")},
+		"a name":                           {id: "1:ada@tenant", alone: key(one, "ada@tenant"), beside: key(one, "ada@tenant")},
+		"of a provider that is gone":       {provider: gone, id: "5f1a", alone: key(gone, "5f1a"), beside: key(gone, "5f1a")},
+		"of another provider that is gone": {provider: other, id: "5f1a", alone: key(other, "5f1a"), beside: key(other, "5f1a")},
+		"of two that are gone": {id: "5f1a", refusal: "\"5f1a\" can mean 2 users\n  hint: say which:\n" +
+			"claimctl users show " + gone + " 5f1a\nclaimctl users show " + other + " 5f1a"},
+		"nobody at one that is gone": {provider: other, id: "nobody", refusal: nobody("nobody").Error()},
+		"to be shut out at an issuer without its slash": {verb: "deactivate", provider: strings.TrimSuffix(one, "/"), id: "5f1a", unseen: true,
+			refusal: "the directory knows nobody of the id \"5f1a\", and no provider has the issuer \"https://one.example\"\n" +
+				"  hint: it counts byte for byte, a final slash too; PROVIDER is one of one"},
+	}
+	for _, beside := range []bool{false, true} {
+		text := "enabled = true\n" + jump("one", one, "1:")
+		if beside {
+			text = north + jump("one", one, "1:")
+		}
+		p, _ := peopleOf(t, text)
+		p.seen(t, "one", one, "ada@tenant", "1:ada@tenant")
+		p.seen(t, "gone", gone, "5f1a", "g:5f1a")
+		p.seen(t, "other", other, "5f1a", "o:5f1a")
+		for name, test := range tests {
+			got, err := p.whom(t.Context(), cmp.Or(test.verb, "show"), test.provider, test.id, test.unseen)
+			want, refusal := test.alone, test.refusal
+			if beside {
+				want, refusal = test.beside, cmp.Or(test.refusalBeside, strings.Replace(refusal, "one of one", "one of north, one", 1))
+			}
+			wantRefusal(t, name, err, refusal)
+			if got != want {
+				t.Errorf("%s, beside another provider: %v: want %v, got %v", name, beside, want, got)
+			}
+		}
+	}
+}
+
+// Beside an OpenID provider, or one of whose tokens app roles are read, an object ID is no proof of whose group it is, and a
+// line that names one without its providers is a fault: the very line that claimctl unmatched printed.
+func TestTheLinesToPasteNameTheProvidersOfObjectIDs(t *testing.T) {
+	const jump = "[provider.jump]\nkind = \"oidc\"\nissuer = \"https://one.example/\"\naudiences = [\"api\"]\nclient_ids = [\"*\"]\n"
+	const alone, named = adaID + ` = ""`, adaID + ` = { providers = ["north"] }`
+	for name, test := range map[string]struct{ text, group, role string }{
+		"one provider":              {north, alone, alone},
+		"two of Entra ID's":         {north + south, alone, alone},
+		"an OpenID provider beside": {north + jump, named, named},
+		"app roles beside":          {north + south + "roles = \"roles\"\n", alone, named},
+		"a pointer to the groups":   {north + south + "roles = \"/groups\"\ngroups = \"/groups\"\n", alone, alone},
+		"groups of another claim":   {north + south + "groups = \"extn.teams\"\n", named, alone},
+	} {
+		cfg := loadText(t, test.text).Config
+		for kind, want := range map[directory.Kind]string{directory.Groups: test.group, directory.Roles: test.role} {
+			got := pasteLines(cfg, kind, []directory.Unmatched{{Value: adaID, Provider: "north"}})
+			if !slices.Equal(got, []string{want}) {
+				t.Errorf("%s: got %q, want %q", name, got, want)
+			}
+			loadText(t, test.text+"["+string(kind)+"s]\n"+strings.Join(got, "\n")+"\n")
+		}
+	}
 }
 
 // Whatever tokens bring, the lines that declare it are no fault when they are pasted, and name the very values.

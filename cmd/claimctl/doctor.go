@@ -19,8 +19,10 @@ Usage: claimctl doctor [--api-url URL] [--config FILE] [--socket PATH] [--json]
 
 It looks at the files, at the claimd of this host and the addresses that it listens on, and from
 this host at each provider: outbound proxy, DNS, connection, TLS (and who signs), clock, documents,
-keys. Each answer is yes, NO or could not tell, with what to do below it. It sends no token and no
-secret, changes nothing, and gives up on a question after 10 seconds.
+keys. Each answer is yes, NO or could not tell, with what to do below it. Where groups_overage is
+"graph", the app credential goes to the authority and its token to Microsoft Graph; where
+opaque_tokens is "introspection", the introspection credential goes to the provider; else no token
+and no secret is sent. It changes nothing, and gives up on a question after 10 seconds.
 
   --api-url URL    the API as its callers call it: does the gateway there ask claimd, and does a
                    caller get through with identity headers of his own? They are sent in six

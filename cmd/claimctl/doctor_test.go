@@ -383,3 +383,21 @@ func cmdTold(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("told"), []byte(text), 0o644))
 }
+
+// doctor --help and claimctl-doctor(1) said that it sends no token and no secret. Where Microsoft Graph is asked it sends the
+// client secret to the authority and claimd's own token to Graph (TestDoctorAsksGraphWithTheAppCredential).
+func TestDoctorSaysWhatItSends(t *testing.T) {
+	page, err := os.ReadFile("../../packaging/man/claimctl-doctor.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		doctorUsage: `Where groups_overage is "graph", the app credential goes to the authority and its token to Microsoft Graph; where opaque_tokens is "introspection", the introspection credential goes to the provider; else no token and no secret is sent.`,
+		string(page): `Where .Ic groups_overage is .Dq graph , the app credential goes to the authority and the token got by it to Microsoft Graph, and where .Ic opaque_tokens is .Dq introspection , ` +
+			`the introspection credential goes to the provider, as from .Xr claimd 8 ; else no token and no secret is sent.`,
+	} {
+		if text = strings.Join(strings.Fields(text), " "); !strings.Contains(text, want) {
+			t.Errorf("want it to say: %s\ngot %s", want, text)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,28 @@ func configOf(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// A manifest holds nothing but opening brackets. Each level kept the whole path to it, so that memory grew by the square: the
+// 1 MiB that is read would have taken terabytes, and claimctl doctor --manifest runs as root.
+func TestAManifestOfBracketsTakesLittleMemory(t *testing.T) {
+	for raw, want := range map[string]string{
+		strings.Repeat("[", 1<<20):           "line 1: want JSON as the portal writes it: objects and lists stand in each other more than 64 deep",
+		strings.Repeat("\n{\"a\":", 100_000): "line 66: want JSON as the portal writes it: objects and lists stand in each other more than 64 deep",
+		strings.Repeat("[", 64) + strings.Repeat("]", 64): "want one JSON object, got something else\n" +
+			"hint: of az ad app list, take one element; az ad app show --id ID gives one",
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := manifest.Read([]byte(raw))
+		runtime.ReadMemStats(&after)
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 32 {
+			t.Errorf("%d bytes took %d MiB", len(raw), took)
+		}
+	}
 }
 
 // TestTheLinesMendWhatTheyAreFor puts the lines that doctor prints into the manifest, as somebody would in the portal.

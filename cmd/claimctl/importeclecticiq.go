@@ -45,11 +45,15 @@ func importOf(file string, source []byte) importResult {
 	i := &importer{importSettings: settings, supposed: map[string][]*importSetting{}}
 	i.places = map[string]*importSetting{}
 	i.write()
+	told := map[string]bool{}
+	for _, fault := range i.faults {
+		told[fault.Key] = true
+	}
 	for _, fault := range i.judge(file) {
-		told := slices.ContainsFunc(i.faults, func(other config.Fault) bool { return other.Key == fault.Key })
-		if !told {
+		if !told[fault.Key] {
 			i.faults = append(i.faults, fault)
 		}
+		told[fault.Key] = true
 	}
 	slices.SortStableFunc(i.notes, func(a, b config.Fault) int { return cmp.Compare(a.Line, b.Line) })
 	slices.SortStableFunc(i.faults, func(a, b config.Fault) int { return cmp.Compare(a.Line, b.Line) })
@@ -104,6 +108,9 @@ func (i *importer) enabled() {
 	setting := i.get(eiqEnabled)
 	i.from("enabled", setting)
 	unread := slices.DeleteFunc(slices.Clone(eiqNames), func(name string) bool { return i.get(name).what == "" })
+	for _, line := range i.any {
+		unread = append(unread, "whatever line "+strconv.Itoa(line)+" sets")
+	}
 	if len(unread) > 0 {
 		i.explain(0, "", "what could not be read is yours to write, and enabled is false until then: "+strings.Join(unread, ", "))
 		i.set("enabled", false, false, "")

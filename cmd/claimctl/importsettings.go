@@ -26,6 +26,7 @@ type importSettings struct {
 	named map[string]*importSetting
 	order []string // the names, in the order in which they appear first
 	notes config.Faults
+	any   []int // lines of what may set any name: what the file itself says of a setting need not be the last word
 }
 
 // readImport reads the source; the fault says why it is no Python.
@@ -47,6 +48,9 @@ func (s *importSettings) take(statement python.Statement) {
 	if statement.Value == nil {
 		s.skipped(statement)
 	}
+	if !statement.Inner && slices.Contains(statement.Names, python.AnyName) {
+		s.any = append(s.any, statement.Line)
+	}
 	for _, name := range slices.Compact(statement.Names) {
 		if !isOAuth(name) || statement.Inner {
 			continue
@@ -66,6 +70,8 @@ func (s *importSettings) take(statement python.Statement) {
 // skipped names a statement that is no literal. What one without an OAUTH_ name holds may be a secret, and is not shown.
 func (s *importSettings) skipped(statement python.Statement) {
 	names := slices.Clone(statement.Names)
+	names = slices.DeleteFunc(names, func(name string) bool { return name == python.AnyName })
+	setsAny := len(names) < len(statement.Names) && !statement.Inner
 	slices.Sort(names)
 	names = slices.Compact(names)
 	oauth := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !isOAuth(name) })
@@ -78,6 +84,8 @@ func (s *importSettings) skipped(statement python.Statement) {
 		s.note(statement.Line, strings.Join(oauth, ", "), "is skipped: it is "+statement.What+", and no literal")
 	case strings.HasPrefix(statement.What, "an import of every name"):
 		s.note(statement.Line, "", "is skipped: it is "+statement.What+", OAuth settings too if there are some")
+	case setsAny:
+		s.note(statement.Line, "", "is skipped: it is "+statement.What+", which may set any name, OAuth settings too")
 	case !isBlock:
 		s.note(statement.Line, strings.Join(names, ", "), "is skipped: it is "+statement.What+", and no OAuth setting")
 	}

@@ -23,9 +23,10 @@ Usage: claimctl users list [FLAG]...             who has come; it has a help of 
 
 A user is in the directory from his first verified token on, and so is a service account. ID is his
 object ID, in any case, or his user name as the API sees it; never an e-mail address, which names
-nobody for good. PROVIDER can be left out where there is no doubt; of users whose provider is no
-longer configured it is the tenant ID. deactivate, invite and revoke take ids that were never seen,
-too.
+nobody for good. Of an OpenID provider it is the user's id there, byte for byte, also where that
+holds an @. PROVIDER can be left out where there is no doubt; of users whose provider is no longer
+configured it is the tenant ID, or the issuer. deactivate, invite and revoke take ids that were
+never seen, too.
 
 revoke refuses every token of the user that was issued up to now, with 401 revoked, so that he must
 sign in again; his state stays as it is. Entra ID dates tokens up to 5 minutes back: a token that

@@ -12,8 +12,11 @@ var guardedClaims = []string{
 }
 
 // unfitUserClaims name nobody for good: they change, are given to others later, are chosen by the user or the tenant's
-// administrators, or are shared by many (learn.microsoft.com/entra/identity-platform/claims-validation).
-var unfitUserClaims = slices.Concat(addressClaims, []string{"groups", "roles", "wids", "amr", "acrs", "xms_cc"})
+// administrators, or are shared by many (learn.microsoft.com/entra/identity-platform/claims-validation; OpenID Connect Core
+// 1.0, sections 5.1 and 5.7).
+var unfitUserClaims = slices.Concat(addressClaims, []string{
+	"groups", "roles", "wids", "amr", "acrs", "xms_cc", "given_name", "family_name", "middle_name", "nickname", "phone_number",
+})
 
 // addressClaims hold what users or tenants choose at will: no right may follow from them.
 var addressClaims = []string{"email", "upn", "preferred_username", "unique_name", "name"}

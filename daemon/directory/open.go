@@ -37,6 +37,7 @@ type Directory struct {
 
 	unreadable atomic.Bool   // nobody's state is known (follow)
 	readAt     atomic.Int64  // ns since 1970: when the states were known to be true last (follow); 0: not told
+	trueUntil  atomic.Int64  // ns since 1970: by the wall clock they hold until then (follow); 0: for good
 	sequence   atomic.Uint64 // of the last change that memory holds (follow)
 	readOnly   atomic.Bool   // after a failed fsync
 	unrecorded atomic.Uint64
@@ -112,10 +113,20 @@ func newDirectory(s store, options Options, kind, place string) *Directory {
 
 // State gives the state of the key, from memory. It does not allocate.
 func (d *Directory) State(hash Hash) State {
-	if d.unreadable.Load() {
+	if !d.isKnown() {
 		return Unavailable
 	}
 	return d.states.get(hash)
+}
+
+// isKnown reports whether what memory holds counts. The wall clock can end that too: the timer that sets unreadable stands
+// still while the machine sleeps.
+func (d *Directory) isKnown() bool {
+	if d.unreadable.Load() {
+		return false
+	}
+	until := d.trueUntil.Load()
+	return until == 0 || d.now().UnixNano() < until
 }
 
 // Seen takes note of a sighting. It never waits: where too much waits to be written the sighting is counted and dropped,
@@ -146,7 +157,7 @@ func (d *Directory) Seed() maphash.Seed { return d.recorder.seed }
 // somebody who is Unknown a Sighting is wanted instead.
 func (d *Directory) Touch(hash Hash, at time.Time, client string) {
 	if d.states.get(hash) == Unknown {
-		if !d.unreadable.Load() && !d.states.isFull() {
+		if d.isKnown() && !d.states.isFull() {
 			d.recorder.lost(hash)
 		}
 		return

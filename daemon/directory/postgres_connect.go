@@ -65,6 +65,7 @@ func connectConfig(u *postgresURL, lines *lines) (*pgx.ConnConfig, error) {
 	c.DialFunc = lines.dial
 	c.LookupFunc = lookUp(u)
 	c.MaxProtocolMessageBodyLen = messageBytes
+	c.ValidateConnect = wantPrimary
 	c.SSLCertMode = ""
 	return c, nil
 }
@@ -113,6 +114,22 @@ func lookUp(u *postgresURL) pgconn.LookupFunc {
 
 // errMoved: everything that memory holds is of the database that was there at the start.
 var errMoved = errors.New("the URL names another database than at the start\nhint: systemctl restart claimd")
+
+// errStandby: a standby answers every look, and may be behind its primary for ever: who was shut out there would come in
+// here. One that becomes the primary is taken at the next connection; a primary that becomes one ends its connections.
+var errStandby = errors.New("want the primary, got a standby")
+
+// wantPrimary looks at every new connection before anything else is asked over it.
+func wantPrimary(ctx context.Context, conn *pgconn.PgConn) error {
+	answer := conn.ExecParams(ctx, `select pg_catalog.pg_is_in_recovery()::text`, nil, nil, nil, nil).Read()
+	switch {
+	case answer.Err != nil:
+		return answer.Err
+	case len(answer.Rows) != 1 || string(answer.Rows[0][0]) != "false":
+		return errStandby
+	}
+	return nil
+}
 
 // dress sets the secrets of a connection that is about to be made from the URL as it is now.
 func (p *postgres) dress(_ context.Context, c *pgx.ConnConfig) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -257,4 +259,40 @@ func TestARestoredDatabaseIsReadAnew(t *testing.T) {
 	wantIs(t, d, "ada", Inactive)
 	deactivate("bob")
 	eventually(t, "bob's end", d.is("bob", Inactive))
+}
+
+// The name of the database leads to a standby after a failover went wrong, and nothing is replayed there any more. It
+// answered every look, so that what memory held counted as true for ever: who was shut out on the primary came in on this
+// host. Here the server itself becomes a standby of nobody.
+func TestAStandbyIsNotTakenForTheTruth(t *testing.T) {
+	t.Parallel()
+	server := newPostgres(t)
+	database := server.database(t)
+	soon := pace{poll: 10 * time.Millisecond, first: 10 * time.Millisecond, last: 20 * time.Millisecond, stale: time.Second, readWithin: time.Minute}
+	before, _ := database.directory("one", soon)
+	eventually(t, "the first read", before.isUsable)
+	server.stop()
+	if err := os.WriteFile(server.folder+"/data/standby.signal", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	server.start()
+	after, _ := database.directory("two", soon)
+	for name, d := range map[string]*Directory{"that was there before": before, "that comes new": after} {
+		eventually(t, "a look of the one "+name, func() bool { return strings.Contains(d.Status().Problem, "standby") || d == after && d.isUsable() })
+		eventually(t, "the end of what was read by the one "+name, func() bool { return !d.isUsable() })
+	}
+	s := database.store()
+	wantRefusal(t, s, "is a standby, which may be behind")
+	if err := s.listen(t.Context(), func() { t.Error("it listens to a standby") }); !errors.Is(err, errStandby) {
+		t.Errorf("it listens to a standby: %v", err)
+	}
+	conn, err := server.connect("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "select pg_promote()"); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close(t.Context())
+	eventually(t, "the read from what became the primary", func() bool { return before.isUsable() && after.isUsable() })
 }

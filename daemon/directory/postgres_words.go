@@ -84,6 +84,9 @@ func postgresWords(err error) (problem, hint string) {
 	if errors.Is(err, errMoved) {
 		return "is not where [directory] url_file leads now", "systemctl restart claimd; what memory holds is of the database that was there at the start"
 	}
+	if errors.Is(err, errStandby) {
+		return "is a standby, which may be behind", "let the URL lead to the primary"
+	}
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		return "cannot be reached, as " + path.Path + " cannot be read: " + path.Err.Error(), "sslrootcert in [directory] url_file names it"
 	}

@@ -32,7 +32,7 @@ type Status struct {
 func (d *Directory) Status() Status {
 	known, inactive, waiting := d.states.counts()
 	s := Status{
-		Store: d.kind, Place: d.place, Usable: !d.unreadable.Load(),
+		Store: d.kind, Place: d.place, Usable: d.isKnown(),
 		Known: known, Inactive: inactive, Waiting: waiting, Pending: d.recorder.waiting(),
 		Written: d.recorder.written.Load(), Dropped: d.recorder.dropped.Load(), Failures: d.recorder.failures.Load(),
 		ReadOnly: d.readOnly.Load(), Problem: d.problems.text(), Unrecorded: d.unrecorded.Load(),

@@ -169,10 +169,11 @@ func (f *follower) listen(ctx context.Context) {
 	}
 }
 
-// good notes that memory is as the store was when the look began: by the monotonic clock for the end of that, by the
-// wall clock for people.
+// good notes that memory is as the store was when the look began. That ends by the monotonic clock and by the wall clock,
+// whichever is first; a wall clock that is set forward ends it until the next look.
 func (f *follower) good(began, at time.Time) {
 	f.readAt.Store(at.UnixNano())
+	f.trueUntil.Store(at.Add(f.pace.stale).UnixNano())
 	f.truth.lasts(f.pace.stale-time.Since(began), func() {
 		if f.unreadable.Swap(false) {
 			f.log.Info("the states of the users are known", zap.String("database", f.place))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ type remote struct {
 	asked   []time.Duration // when it was read, since the start
 	loads   int
 	began   time.Time
+	now     func() time.Time // of the host; nil: that of the bubble
 }
 
 func (r *remote) load(_ context.Context, each func(Hash, State)) (uint64, error) {
@@ -99,7 +101,7 @@ func followRemote(t *testing.T, r *remote, test func(d *Directory, log *observer
 	synctest.Test(t, func(t *testing.T) {
 		core, log := observer.New(zap.InfoLevel)
 		r.states, r.began = map[Hash]State{}, time.Now()
-		d := newDirectory(r, usual(Options{Log: zap.New(core), Host: "alpha"}), "postgresql", "db:5432/claimd")
+		d := newDirectory(r, usual(Options{Log: zap.New(core), Host: "alpha", Now: r.now}), "postgresql", "db:5432/claimd")
 		d.unreadable.Store(true)
 		d.run(func(ctx context.Context) { d.follow(ctx, r) })
 		test(d, log)
@@ -159,6 +161,36 @@ func TestWhatCannotBeReadForFiveMinutesIsNotKnown(t *testing.T) {
 		if !slices.Equal(lines, want) {
 			t.Errorf("the log is %q\nwant %q", lines, want)
 		}
+	})
+}
+
+// The machine is suspended for an hour, and the database cannot be reached when it wakes. The timer of the 5 minutes has
+// stood still; what was read before counts no more all the same.
+func TestWhatWasReadBeforeTheMachineSleptIsNotKnown(t *testing.T) {
+	var slept atomic.Int64
+	r := &remote{now: func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }}
+	followRemote(t, r, func(d *Directory, _ *observer.ObservedLogs) {
+		r.decides("ada", Active)
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		wantIs(t, d, "ada", Active)
+		r.fail(errors.New("no route"))
+		slept.Store(int64(5*time.Minute - 10*time.Second))
+		wantIs(t, d, "ada", Active)
+		slept.Store(int64(time.Hour))
+		wantIs(t, d, "ada", Unavailable)
+		if d.Status().Usable {
+			t.Error("the status calls the directory usable")
+		}
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		wantIs(t, d, "ada", Unavailable)
+		r.fail(nil)
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		wantIs(t, d, "ada", Active)
+		slept.Store(0) // the wall clock is set back
+		wantIs(t, d, "ada", Active)
 	})
 }
 

@@ -276,6 +276,9 @@ func (t *Tenant) checkMemberGroups(_ *http.Request, user User, body []byte) grap
 		if !entra.IsGUID(id) {
 			return badQuestion("Invalid object identifier '%s'.", id)
 		}
+		if refusal := t.graphFaults().Unknown; strings.EqualFold(id, refusal.Group) {
+			return graphAnswer{refused: &graphError{refusal.Status, refusal.Code, refusal.Message}}
+		}
 		if id = strings.ToLower(id); in[id] {
 			member = append(member, id)
 		}

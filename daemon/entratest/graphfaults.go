@@ -20,8 +20,17 @@ type GraphFaults struct {
 	NextLink   string        // in the place of each page's next one
 	Half       bool          // the connection breaks in the middle of the answer
 	Chunked    bool          // the answer does not say how long it is
+	Unknown    GraphRefusal  // of questions that name a group which the tenant does not have
 
 	Rewrite func(what string, body []byte) []byte // changes answers of status 200 at will; nil = not
+}
+
+// GraphRefusal is how checkMemberGroups refuses a question that names this group. The zero value refuses none: a group that
+// nobody is in is left out of the answer.
+type GraphRefusal struct {
+	Group         string // its object id, in any case
+	Status        int
+	Code, Message string
 }
 
 // SetGraphFaults makes Microsoft Graph misbehave from now on. Rewrite may be called at once from many requests; what is

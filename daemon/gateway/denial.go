@@ -93,6 +93,9 @@ func scopeWords(scope string) string {
 
 // retryAfter gives whole seconds, rounded up and at least one.
 func retryAfter(d time.Duration) string {
-	seconds := int64((d + time.Second - 1) / time.Second)
+	seconds := int64(d / time.Second)
+	if d%time.Second > 0 { // not added before: the sum could run over
+		seconds++
+	}
 	return strconv.FormatInt(max(seconds, 1), 10)
 }

@@ -3,17 +3,21 @@ package gateway_test
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/entratest"
 	"github.com/claimd/claimd/daemon/gateway"
+	"github.com/claimd/claimd/daemon/reason"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -280,3 +284,16 @@ type recorder struct {
 func (r *recorder) Header() http.Header         { return r.header }
 func (r *recorder) WriteHeader(status int)      { r.status = status }
 func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+
+// A wait of 292 years, which a provider can ask for, ran over when it was rounded up, and was told as one second.
+func TestRetryAfterIsWholeSecondsRoundedUp(t *testing.T) {
+	for wait, want := range map[time.Duration]string{
+		-time.Second: "1", 0: "1", 1: "1", time.Second: "1", time.Second + 1: "2", time.Hour: "3600", math.MaxInt64: "9223372037",
+	} {
+		answer := httptest.NewRecorder()
+		gateway.WriteDenial(answer, &access.Decision{Reason: reason.GraphUnavailable, RetryAfter: wait})
+		if got := answer.Header().Get("Retry-After"); got != want {
+			t.Errorf("%s: got %s, want %s", wait, got, want)
+		}
+	}
+}

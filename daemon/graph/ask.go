@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,9 +20,11 @@ func (g *Graph) ask(ctx context.Context, user string, about *Question) ([]string
 		return nil, failed
 	}
 	m := about.newMembers()
-	if len(about.groups) <= fewGroups {
-		failed = g.check(ctx, token, user, m)
-	} else {
+	if len(about.groups) > fewGroups {
+		failed = g.fetchAll(ctx, token, user, m)
+	} else if failed = g.check(ctx, token, user, m); failed != nil && failed.Kind == wrongGroup {
+		g.noteWrongGroup(failed)
+		clear(m.in)
 		failed = g.fetchAll(ctx, token, user, m)
 	}
 	if failed != nil {
@@ -44,7 +47,8 @@ func (g *Graph) check(ctx context.Context, token, user string, m *members) *Unav
 		from += len(chunk)
 		calls.Go(func() {
 			question := g.post(token, user, "checkMemberGroups", map[string][]string{"groupIds": chunk})
-			failed := g.read(ctx, question, func(id string) bool {
+			question.namesGroups = true
+			failed := g.read(ctx, question, false, func(id string) bool {
 				at, ok := m.about.at[id]
 				if ok = ok && begin <= at && at < begin+len(chunk); ok {
 					in[at-begin] = true
@@ -62,7 +66,8 @@ func (g *Graph) check(ctx context.Context, token, user string, m *members) *Unav
 
 // fetchAll reads all groups of the user. getMemberGroups tells up to 11,000 of them in one answer; of users in more the
 // pages of transitiveMemberOf are read, which Microsoft names for that (graph/api/user-getmembergroups). It is the same
-// question as checkMemberGroups: all kinds of groups, and no directory roles.
+// question as checkMemberGroups: all kinds of groups, and no directory roles. It names no group, so that one that is
+// deleted, or is another tenant's, cannot spoil it.
 func (g *Graph) fetchAll(ctx context.Context, token, user string, m *members) *Unavailable {
 	take := func(id string) bool {
 		if at, ok := m.about.at[id]; ok {
@@ -70,12 +75,12 @@ func (g *Graph) fetchAll(ctx context.Context, token, user string, m *members) *U
 		}
 		return true
 	}
-	failed := g.read(ctx, g.post(token, user, "getMemberGroups", map[string]bool{"securityEnabledOnly": false}), take)
+	failed := g.read(ctx, g.post(token, user, "getMemberGroups", map[string]bool{"securityEnabledOnly": false}), false, take)
 	if failed == nil || failed.Kind != tooLong {
 		return failed
 	}
 	clear(m.in)
-	if failed = g.read(ctx, g.get(token, user), take); failed != nil && failed.Kind == tooLong {
+	if failed = g.read(ctx, g.get(token, user), true, take); failed != nil && failed.Kind == tooLong {
 		failed.Kind = TooMany
 	}
 	return failed
@@ -83,12 +88,13 @@ func (g *Graph) fetchAll(ctx context.Context, token, user string, m *members) *U
 
 // question is one request to Graph.
 type question struct {
-	method  string
-	address string
-	body    []byte
-	token   string
-	user    string
-	objects bool // the answer lists objects, not ids
+	method      string
+	address     string
+	body        []byte
+	token       string
+	user        string
+	objects     bool // the answer lists objects, not ids
+	namesGroups bool // up to 20 of them, and the answer lists no others
 }
 
 func (g *Graph) post(token, user, action string, content any) question {
@@ -105,10 +111,15 @@ func (g *Graph) get(token, user string) question {
 }
 
 // read sends the question and gives each group of the answer, all its pages, to take, which reports whether it belongs
-// there. Where it fails, what take has had is worth nothing.
-func (g *Graph) read(ctx context.Context, q question, take func(id string) bool) *Unavailable {
-	for range maxPages {
+// there. Where it fails, what take has had is worth nothing. goesOn says that Graph has answered a question before it that
+// this one goes on with: where the time is over after some answer, it is this user whose groups are too many, and Graph
+// is well.
+func (g *Graph) read(ctx context.Context, q question, goesOn bool, take func(id string) bool) *Unavailable {
+	for page := range maxPages {
 		next, failed := g.call(ctx, &q, take)
+		if failed != nil && (page > 0 || goesOn) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return &Unavailable{Kind: TooMany, Problem: "the user's groups take longer to read than 5 s", Hint: allHint}
+		}
 		if failed != nil || next == "" {
 			return failed
 		}
@@ -117,9 +128,10 @@ func (g *Graph) read(ctx context.Context, q question, take func(id string) bool)
 		}
 		q.method, q.address, q.body = http.MethodGet, next, nil
 	}
-	return &Unavailable{Kind: TooMany, Problem: "the user's groups fill more than 50 pages",
-		Hint: "all memberships are read where more than 60 groups decide: declare fewer under [groups]"}
+	return &Unavailable{Kind: TooMany, Problem: "the user's groups fill more than 50 pages", Hint: allHint}
 }
+
+const allHint = "all memberships are read where more than 60 groups decide, or one that Graph does not know: declare fewer under [groups]"
 
 // isOurs reports whether the address of a next page is on Graph's own host, by https and without a user.
 func (g *Graph) isOurs(next string) bool {

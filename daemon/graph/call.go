@@ -17,6 +17,11 @@ import (
 // tooLong is the kind of an answer that says to ask otherwise: the user is in more than 11,000 groups.
 const tooLong Kind = "too long for getMemberGroups"
 
+// wrongGroup is the kind of an answer that says to ask otherwise too: Graph does not take the question about these groups,
+// one of which may be deleted or another tenant's. Whether it then refuses the question or leaves the group out is not
+// written down (graph/api/directoryobject-checkmembergroups).
+const wrongGroup Kind = "group"
+
 // call sends one request, with a new token once where Graph refuses the one that claimd has. It gives the address of the
 // next page; "" = there is none.
 func (g *Graph) call(ctx context.Context, q *question, take func(id string) bool) (next string, failed *Unavailable) {
@@ -40,16 +45,20 @@ func (g *Graph) call(ctx context.Context, q *question, take func(id string) bool
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return "", garbled("want an answer without content-encoding, got %s", quote(encoding))
 	}
-	if response.ContentLength > maxBody {
-		return "", errTooLarge()
+	most := int64(maxBody)
+	if q.namesGroups {
+		most = maxCheckBody
 	}
-	body := &io.LimitedReader{R: response.Body, N: maxBody + 1}
+	if response.ContentLength > most {
+		return "", errTooLarge(most)
+	}
+	body := &io.LimitedReader{R: response.Body, N: most + 1}
 	next, err := readPage(body, q.objects, take)
 	switch broken, isBroken := errors.AsType[*brokenRead](err); {
 	case err == nil:
 		return next, nil
 	case body.N <= 0:
-		return "", errTooLarge()
+		return "", errTooLarge(most)
 	case isBroken:
 		return "", &Unavailable{Kind: Network, Problem: "the answer did not come whole: " + causeOf(broken.error)}
 	}
@@ -70,7 +79,9 @@ func wordOf(err error) string {
 	return err.Error()
 }
 
-func errTooLarge() *Unavailable { return garbled("want an answer of at most 4 MiB, got more") }
+func errTooLarge(most int64) *Unavailable {
+	return garbled("want an answer of at most %d KiB, got more", most>>10)
+}
 
 // discard makes the connection fit for the next request.
 func discard(response *http.Response) {
@@ -118,6 +129,9 @@ func (g *Graph) refused(response *http.Response, q *question) *Unavailable {
 		return notFound(q, message)
 	case response.StatusCode == http.StatusBadRequest && code == "Directory_ResultSizeLimitExceeded":
 		return &Unavailable{Kind: tooLong, Problem: "the user is in more groups than one answer holds (" + status + ")"}
+	case response.StatusCode == http.StatusBadRequest && q.namesGroups:
+		return &Unavailable{Kind: wrongGroup, Problem: "it does not take the question about these groups (" + status + ")",
+			Hint: "are all under [groups] that users of this provider can have groups of its tenant? providers = [\"NAME\"] says whose a line is"}
 	case response.StatusCode == http.StatusBadRequest:
 		return &Unavailable{Kind: User, Problem: "it does not take the question about this user (" + status + ")"}
 	case response.StatusCode == http.StatusTooManyRequests:
@@ -130,7 +144,8 @@ func (g *Graph) refused(response *http.Response, q *question) *Unavailable {
 func notFound(q *question, message string) *Unavailable {
 	for _, id := range guidsIn(message) {
 		if id != q.user && bytes.Contains(q.body, []byte(id)) {
-			return &Unavailable{Kind: User, Problem: "it knows no group " + id + " (404)", Hint: "take the group out of [groups], or correct its object ID"}
+			return &Unavailable{Kind: wrongGroup, Problem: "it knows no group " + id + " (404)",
+				Hint: "take the group out of [groups], or correct its object ID; providers = [\"NAME\"] says whose it is"}
 		}
 	}
 	return &Unavailable{Kind: User, Problem: "it knows no user " + q.user + " (404)",

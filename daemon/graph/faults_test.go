@@ -3,12 +3,17 @@ package graph
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/claimd/claimd/daemon/entratest"
 )
@@ -43,7 +48,7 @@ func TestNothingButAWholeAnswerIsAnAnswer(t *testing.T) {
 				"hint: compare cloud under [provider.NAME] with the tenant's own, and this host's clock with the true time"},
 		{"403 with all permissions", lovelace, few, entratest.GraphFaults{Status: 403}, Permission,
 			"the application may not read group memberships (403): want the app permissions User.Read.All and GroupMember.Read.All" + permissionHint},
-		{"400", lovelace, few, entratest.GraphFaults{Status: 400, Code: "Request_BadRequest"}, User,
+		{"400", lovelace, many, entratest.GraphFaults{Status: 400, Code: "Request_BadRequest"}, User,
 			"it does not take the question about this user (400 Request_BadRequest)"},
 		{"an unknown user", stranger, few, entratest.GraphFaults{}, User, "it knows no user " + stranger +
 			" (404)\nhint: look for the user in the tenant: a token outlives the account by up to a day"},
@@ -66,10 +71,11 @@ func TestNothingButAWholeAnswerIsAnAnswer(t *testing.T) {
 		{"a name in it", lovelace, few, list(`"Analysts"`), Garbled, `want a list of groups, got "Analysts" among them`},
 		{"a group not asked about", lovelace, few, list(`"` + auditors + `"`), Garbled, "want a list of groups, got a group among them that was not asked about"},
 		{"objects for ids", lovelace, many, list(`{"id":"` + analysts + `"}`), Garbled, "want a list of groups, got something of another type in it"},
-		{"4 MiB and more", lovelace, few, answer(`{"value":[],"x":"` + strings.Repeat("x", 4<<20) + `"}`), Garbled, "want an answer of at most 4 MiB, got more"},
-		{"4 MiB and more of unknown length", lovelace, few, entratest.GraphFaults{Chunked: true, Rewrite: func(string, []byte) []byte {
-			return []byte(`{"value":[],"x":"` + strings.Repeat("x", 4<<20) + `"}`)
-		}}, Garbled, "want an answer of at most 4 MiB, got more"},
+		{"64 KiB and more", lovelace, few, answer(`{"value":[],"x":"` + strings.Repeat("x", 64<<10) + `"}`), Garbled, "want an answer of at most 64 KiB, got more"},
+		{"64 KiB and more of unknown length", lovelace, few, entratest.GraphFaults{Chunked: true, Rewrite: func(string, []byte) []byte {
+			return []byte(`{"value":[],"x":"` + strings.Repeat("x", 64<<10) + `"}`)
+		}}, Garbled, "want an answer of at most 64 KiB, got more"},
+		{"1 MiB and more", lovelace, many, answer(`{"value":[],"x":"` + strings.Repeat("x", 1<<20) + `"}`), Garbled, "want an answer of at most 1024 KiB, got more"},
 		{"a group of another call", lovelace, append(fillers(38), few...), list(`"` + operators + `"`), Garbled,
 			"want a list of groups, got a group among them that was not asked about"},
 		{"a group of a later call", lovelace, append(fillers(38), few...), list(`"` + fillers(38)[37] + `"`), Garbled,
@@ -79,7 +85,7 @@ func TestNothingButAWholeAnswerIsAnAnswer(t *testing.T) {
 		{"page 3 of 5", lovelace, many, entratest.GraphFaults{PageSize: 50, Status: 503}, Server,
 			"want status 200, got 503 serviceNotAvailable"},
 		{"endless pages", lovelace, many, entratest.GraphFaults{Endless: true}, TooMany, "the user's groups fill more than 50 pages\n" +
-			"hint: all memberships are read where more than 60 groups decide: declare fewer under [groups]"},
+			"hint: " + allHint},
 		{"the next page elsewhere", lovelace, many, entratest.GraphFaults{NextLink: "https://graph.example/v1.0/users"}, Garbled,
 			"the next page of an answer is on another host: it is not asked"},
 		{"the next page on another port", lovelace, many, entratest.GraphFaults{NextLink: "https://localhost/v1.0/users"}, Garbled,
@@ -137,13 +143,80 @@ func TestOneOfThreeCallsThatFailsFailsAll(t *testing.T) {
 		"microsoft graph: want a list of groups, got one that ends in the middle")
 }
 
-// A deleted group that the configuration still names must be told from a deleted user.
-func TestAGroupThatGraphDoesNotKnowIsNamed(t *testing.T) {
-	q := &question{user: lovelace, body: []byte(`{"groupIds":["` + analysts + `"]}`)}
-	got := notFound(q, "Resource '"+strings.ToUpper(analysts)+"' is not there.")
-	if want := "microsoft graph: it knows no group " + analysts + " (404)\nhint: take the group out of [groups], or correct its object ID"; got.Error() != want {
-		t.Errorf("want %s\ngot  %s", want, got)
+// One group of the configuration was deleted, or is another tenant's: Graph refuses the question that names it, whoever it
+// is about. That is no reason to let nobody in: all groups of the user are read then, and the log names the one, once.
+func TestAGroupThatGraphDoesNotKnowShutsNobodyOut(t *testing.T) {
+	for name, test := range map[string]struct {
+		refused entratest.GraphRefusal
+		told    string
+	}{
+		"named": {entratest.GraphRefusal{Status: 404, Code: "Request_ResourceNotFound", Message: "Resource '" + strings.ToUpper(nobodys) + "' is not there."},
+			"it knows no group " + nobodys + " (404)\nhint: take the group out of [groups], or correct its object ID; providers = [\"NAME\"] says whose it is"},
+		"not named": {entratest.GraphRefusal{Status: 400, Code: "Request_BadRequest", Message: "Invalid object identifier."},
+			"it does not take the question about these groups (400 Request_BadRequest)\nhint: are all under [groups] that users of this provider can have " +
+				"groups of its tenant? providers = [\"NAME\"] says whose a line is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := theSite(t)
+			core, log := observer.New(zap.WarnLevel)
+			g := s.graph(t, func(o *Options) { o.Log = zap.New(core) })
+			test.refused.Group = nobodys
+			s.SetGraphFaults(entratest.GraphFaults{Unknown: test.refused})
+			q := about(t, append(fillers(30), analysts, nobodys)...)
+			tells(t, g, lovelace, q, analysts)
+			tells(t, g, turing, q, analysts)
+			tells(t, g, hopper, q, analysts) // in more than one answer holds
+			fails(t, g, stranger, q, User, "microsoft graph: it knows no user "+stranger+" (404)\n"+
+				"hint: look for the user in the tenant: a token outlives the account by up to a day")
+			tells(t, g, turing, about(t, analysts), analysts)
+			lines := log.FilterMessage("Microsoft Graph does not take a group of the configuration: all groups of users are read instead").All()
+			if len(lines) != 1 || "microsoft graph: "+fmt.Sprint(lines[0].ContextMap()["problem"], "\nhint: ", lines[0].ContextMap()["hint"]) != "microsoft graph: "+test.told {
+				t.Errorf("want one line that says %s\ngot %v", test.told, lines)
+			}
+			if status := g.Status(); status.Failing || status.Breaker != stateClosed {
+				t.Errorf("got the status %+v", status)
+			}
+		})
 	}
+}
+
+// Graph asks to be left alone for a year, or until the end of time. claimd asks again after an hour at the latest; no client
+// is told to wait for 12 days, or one second because the sum ran over.
+func TestNobodyIsToldToWaitLongerThanGraphIsLeftAlone(t *testing.T) {
+	s := theSite(t)
+	for _, asked := range []string{"31536000", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+		g := s.graph(t)
+		s.SetGraphFaults(entratest.GraphFaults{Status: 429, RetryAfter: asked})
+		u := fails(t, g, lovelace, about(t, analysts), Throttled, "microsoft graph: too many requests of this application (429 TooManyRequests)")
+		if u.RetryAfter != longestAsked {
+			t.Errorf("Retry-After %s: clients are told to wait for %s, want an hour", asked, u.RetryAfter)
+		}
+	}
+}
+
+// Grace is in so many groups that reading them takes longer than a look-up may. Graph answers every page in time; but her
+// look-ups counted as failures of Graph, and after five of her requests nobody else was asked about for a while.
+func TestOneUserWhoTakesTooLongShutsNobodyElseOut(t *testing.T) {
+	s := theSite(t)
+	g := s.graph(t)
+	many := append(fillers(70), analysts)
+	tells(t, g, lovelace, about(t, many...), analysts)
+	g.timeout = 1500 * time.Millisecond
+	s.SetGraphFaults(entratest.GraphFaults{Delay: 40 * time.Millisecond, PageSize: 250}) // 48 pages
+	var asking sync.WaitGroup
+	for i := range breaksAfter { // at once, about different groups, as what was told of her is kept
+		q := about(t, many[:len(many)-i]...)
+		asking.Go(func() {
+			_, err := g.Memberships(t.Context(), hopper, q)
+			if u, ok := errors.AsType[*Unavailable](err); !ok || u.Kind != TooMany || u.Hint != allHint {
+				t.Errorf("want that reading her groups takes too long, got %v", err)
+			}
+		})
+	}
+	asking.Wait()
+	g.timeout = time.Minute
+	s.SetGraphFaults(entratest.GraphFaults{})
+	tells(t, g, turing, about(t, many...), analysts)
 }
 
 // Directory roles and administrative units come with the groups of who is in very many; none of them is a group.

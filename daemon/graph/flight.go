@@ -134,7 +134,7 @@ func (g *Graph) failed(ctx context.Context, u *Unavailable, probe bool, user str
 		g.breaker.succeeded(probe) // Graph answers
 		u.RetryAfter = refusedFor
 	} else {
-		u.RetryAfter = max(u.RetryAfter, g.breaker.failed(g.now(), u.RetryAfter, probe), time.Second)
+		u.RetryAfter = max(min(u.RetryAfter, longestAsked), g.breaker.failed(g.now(), u.RetryAfter, probe), time.Second)
 	}
 	g.noteTrouble(u, user)
 	return u

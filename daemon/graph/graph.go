@@ -29,10 +29,15 @@ const (
 	maxFlights = 64              // look-ups at once
 	maxWaiting = 1024            // look-ups that wait for their turn
 
-	maxChecked = 20      // groups of one checkMemberGroups: Graph's limit (graph/api/directoryobject-checkmembergroups)
-	fewGroups  = 60      // up to so many are checked, three calls at once; of more, all memberships are fetched
-	maxPages   = 50      // of all memberships; at 999 a page some 50,000 groups
-	maxBody    = 4 << 20 // bytes of one answer
+	maxChecked = 20 // groups of one checkMemberGroups: Graph's limit (graph/api/directoryobject-checkmembergroups)
+	fewGroups  = 60 // up to so many are checked, three calls at once; of more, all memberships are fetched
+	maxPages   = 50 // of all memberships; at 999 a page some 50,000 groups
+
+	// Bytes of one answer. 11,000 ids take some 430 KB, and a page of 999 objects 120 KB. What is read of an answer at once is
+	// one item of it, but that may be all: 64 look-ups hold 64 x 1 MiB of memberships, or 64 x 3 x 64 KiB of checks, in
+	// buffers of up to three times that.
+	maxBody      = 1 << 20
+	maxCheckBody = 64 << 10 // of checkMemberGroups, which tells 20 ids
 )
 
 // Options say what is asked, and as whom. All but the last three tell whether two Graphs would be the same: see Equal.

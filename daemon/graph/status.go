@@ -19,6 +19,7 @@ type trouble struct {
 	at      time.Time
 	failing Kind      // of the last look-up, where it says that Graph does not work; "" = it works
 	logged  time.Time // when a failure of one user was logged last
+	wrong   string    // the last group that Graph does not take, as the log has it
 }
 
 // Status is a Graph at one moment.
@@ -88,6 +89,19 @@ func (g *Graph) noteTrouble(u *Unavailable, user string) {
 	if g.trouble.failing != u.Kind {
 		g.trouble.failing = u.Kind
 		g.log.Warn("Microsoft Graph does not tell groups", fields...)
+	}
+}
+
+// noteWrongGroup remembers that a group is not taken, and logs it where another one was not the last time. Users are told
+// all the same, by the longer way.
+func (g *Graph) noteWrongGroup(u *Unavailable) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.trouble.last, g.trouble.at = u, g.now()
+	if g.trouble.wrong != u.Problem {
+		g.trouble.wrong = u.Problem
+		g.log.Warn("Microsoft Graph does not take a group of the configuration: all groups of users are read instead",
+			zap.String("problem", u.Problem), zap.String("hint", u.Hint))
 	}
 }
 

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"slices"
 	"time"
 
 	"github.com/claimd/claimd/daemon/entra"
@@ -54,12 +55,23 @@ func (p *Provider) find(version entra.Version, keyID string, now time.Time) (f f
 
 // bars reports whether the set has the id, of a key that may never be used.
 func (s *keySet) bars(keyID string) bool {
-	for _, key := range s.status {
-		if key.ID == shown(keyID) && (key.Ignored == errTwice.Error() || key.Ignored == errLeaked.Error()) {
-			return true
+	return slices.ContainsFunc(s.status, func(key KeyStatus) bool { return key.ID == shown(keyID) && key.isBarred() })
+}
+
+// barred gives the ids that the set bars, in byte order; one may stand there twice.
+func (s *keySet) barred() []string {
+	var ids []string
+	for _, key := range s.status { // by id
+		if key.isBarred() {
+			ids = append(ids, key.ID)
 		}
 	}
-	return false
+	return ids
+}
+
+// isBarred reports whether the id does not stand for one key alone, and may not be used in any set.
+func (k KeyStatus) isBarred() bool {
+	return k.Ignored == errTwice.Error() || k.Ignored == errLeaked.Error()
 }
 
 // wholly reports whether every set of that version is live: only then is a key that none of them holds unknown.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -303,6 +304,39 @@ func TestAnIDInBothSetsStandsForOneKey(t *testing.T) {
 			p := ringOf(t, Options{}).Open(customSource(e))
 			refreshed(t, p)
 			wantErr(t, p, row.id, row.want)
+		})
+	}
+}
+
+// The private half of a tenant's key turns up in the application's own key set, from where everybody can take it; or another
+// key of that id does. Lookup refused the key from then on; but the count of changes stayed, so that what had been verified
+// with the key went on to pass.
+func TestAKeyThatTheOtherSetBarsEndsWhatItVerified(t *testing.T) {
+	for name, barring := range map[string][]object{
+		"leaked": {with(rsaJWK("all", keyA()), "d", "AQAB")}, "twice": {rsaJWK("all", keyA()), rsaJWK("all", keyB())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := served(t)
+			general, own := []object{rsaJWK("all", keyA())}, []object{rsaJWK("own", keyC())}
+			ownKeys(e, general, own)
+			p := ringOf(t, Options{}).Open(customSource(e))
+			refreshed(t, p)
+			wantKey(t, p, "all")
+			for _, step := range []struct {
+				own     []object
+				want    error
+				changed bool
+			}{{own, nil, false}, {slices.Concat(own, barring), ErrUnknown, true}, {slices.Concat(own, barring), ErrUnknown, false}, {own, nil, true}} {
+				before := p.Changes()
+				ownKeys(e, general, step.own)
+				refreshed(t, p)
+				if _, err := p.Lookup(t.Context(), entra.V2, "all"); !errors.Is(err, step.want) {
+					t.Errorf("want %v, got %v", step.want, err)
+				}
+				if changed := p.Changes() != before; changed != step.changed {
+					t.Errorf("%d keys of its own: counted as a change: %v, want %v", len(step.own), changed, step.changed)
+				}
+			}
 		})
 	}
 }

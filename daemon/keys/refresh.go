@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// nap is the longest that the refresh loop waits before it looks at the clock again: no timer counts the time that the
+// machine sleeps.
+const nap = time.Minute
+
 // The pause after failed fetches doubles from the first to the longest, whatever Retry-After asks for.
 const (
 	firstBackoff   = time.Second
@@ -30,7 +34,7 @@ func (p *Provider) keepFresh() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		timer.Reset(p.untilDue())
+		timer.Reset(min(p.untilDue(), nap))
 		select {
 		case <-p.life.Done():
 			return
@@ -56,7 +60,13 @@ func (p *Provider) untilDue() time.Duration {
 	if p.due.IsZero() {
 		return 0
 	}
-	return max(p.due.Sub(p.ring.now()), 0)
+	now := p.ring.now()
+	left := max(p.due.Sub(now), 0)
+	// Where the last fetch failed the pause after it counts, which is shorter.
+	if left > longestBackoff && slices.ContainsFunc(p.state.Load().sets, func(set *keySet) bool { return set.overslept(now) }) {
+		return 0
+	}
+	return left
 }
 
 // schedule sets the time of the next refresh and tells the refresh loop. The caller holds mu.

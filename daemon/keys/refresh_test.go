@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/claimd/claimd/daemon/entra"
 )
@@ -509,7 +510,48 @@ func TestCloseEndsAFetchUnderWay(t *testing.T) {
 	})
 }
 
-// Fault 64: the wall clock of this host is set back or forward by hours; ages do not move with it.
+// asleep is a clock whose wall part has gone on while the monotonic part stood still, as when the machine slept.
+type asleep struct{ by time.Duration } // whole seconds
+
+// now sets the seconds of the wall part of a time.Time that has a monotonic part: 33 bits above the 30 of nanoseconds
+// (package time, time.go). No function of package time parts the two.
+func (a *asleep) now() time.Time {
+	now := time.Now()
+	*(*uint64)(unsafe.Pointer(&now)) += uint64(a.by/time.Second) << 30
+	return now
+}
+
+// The machine was suspended for a day, or a virtual one was put aside. Keys were as young as before when it woke, and those
+// that the provider had taken back meanwhile went on to verify, for an hour or, with the provider away, another day.
+func TestKeysGrowOldWhileTheMachineSleeps(t *testing.T) {
+	var clock asleep
+	e := served(t, rsaJWK("a", keyA()))
+	p := ringOf(t, Options{Now: clock.now}).Open(e.source())
+	refreshed(t, p)
+	before := p.Changes()
+	for _, by := range []time.Duration{-maxAge, time.Hour, maxAge - time.Minute, 0} { // a clock that is set right has no say
+		clock.by = by
+		if wantKey(t, p, "a"); !p.Live() || p.Changes() != before || p.untilDue() < 50*time.Minute {
+			t.Errorf("the wall clock is %v ahead: live %v, %d changes, due in %v", by, p.Live(), p.Changes()-before, p.untilDue())
+		}
+	}
+	clock.by = maxAge
+	if p.Live() || p.Changes() == before || p.untilDue() != 0 {
+		t.Errorf("after a day: live %v, %d changes, due in %v", p.Live(), p.Changes()-before, p.untilDue())
+	}
+	e.answerAll(status(http.StatusServiceUnavailable))
+	wantErr(t, p, "a", ErrUnavailable)
+	if due := p.untilDue(); due == 0 {
+		t.Error("a fetch that failed is followed by one without a pause")
+	}
+	e.answerAll(nil)
+	wantKey(t, p, "a")
+	if due := p.untilDue(); due < 50*time.Minute {
+		t.Errorf("after a good fetch the next is due in %v", due)
+	}
+}
+
+// Fault 64: the wall clock of this host is set back, or forward by hours; ages do not move with it.
 func TestTheWallClockHasNoSayInAges(t *testing.T) {
 	p := opened(t, served(t, rsaJWK("a", keyA())))
 	if at := p.state.Load().sets[1].fetchedAt; at.Round(0) == at {

@@ -15,7 +15,7 @@ type Options struct {
 	Directory string           // <state.directory>/keys, made with mode 0700 if it is not there
 	Client    *http.Client     // from NewClient; nil: one that goes direct and trusts the system's roots
 	Log       *zap.Logger      // nil: no log
-	Now       func() time.Time // nil: time.Now; ages are measured by the monotonic reading where a time has one
+	Now       func() time.Time // nil: time.Now; see keySet.live for which of its two readings counts
 }
 
 // Ring holds the keys of all providers. All methods may be called at once.

@@ -48,18 +48,25 @@ type keySet struct {
 
 // live reports whether the set may be used. A nil set is not live.
 func (s *keySet) live(now time.Time) bool {
-	return s != nil && now.Sub(s.fetchedAt) < maxAge
+	return s != nil && now.Sub(s.fetchedAt) < maxAge && !s.overslept(now)
+}
+
+// overslept reports whether the wall clock alone says that the set is dead: the monotonic one stands still while the
+// machine sleeps. A wall clock that was set back has no say.
+func (s *keySet) overslept(now time.Time) bool {
+	return s != nil && now.Round(0).Sub(s.fetchedAt.Round(0)) >= maxAge
 }
 
 // difference tells in which ids one set differs from the one before it.
 type difference struct {
 	added, removed, replaced []string
 	issuer                   bool // the document names another issuer
+	barred                   bool // ids that may never be used have come or gone: they count against the other sets too
 }
 
 // none reports whether what one set verifies the other verifies too.
 func (d difference) none() bool {
-	return len(d.added)+len(d.removed)+len(d.replaced) == 0 && !d.issuer
+	return len(d.added)+len(d.removed)+len(d.replaced) == 0 && !d.issuer && !d.barred
 }
 
 // compare tells how the set differs from the one before it, which may be nil.
@@ -67,7 +74,7 @@ func (s *keySet) compare(before *keySet) difference {
 	if before == nil {
 		return difference{added: slices.Sorted(maps.Keys(s.keys)), issuer: true}
 	}
-	d := difference{issuer: s.document.issuer != before.document.issuer}
+	d := difference{issuer: s.document.issuer != before.document.issuer, barred: !slices.Equal(s.barred(), before.barred())}
 	for id, key := range s.keys {
 		old, ok := before.keys[id]
 		switch {

@@ -1,7 +1,9 @@
 // Package doctor asks, before there is any token, whether everything is in place that claimd needs: its configuration,
 // the way to each provider, the clock, documents and keys, the daemon, the addresses that it listens on, and the
-// gateway in front. It changes nothing, and sends no secret but claimd's own credentials to whom they are
-// for. What is answered, and in which words, is a finding.
+// gateway in front. It changes nothing. Where groups_overage is "graph", the app credential goes to the authority and the
+// token got by it to Microsoft Graph, and where opaque_tokens is "introspection", the introspection credential to the
+// provider, as from the running claimd; else no token and no secret is sent. What is answered, and in which words, is a
+// finding.
 package doctor
 
 import (

@@ -26,7 +26,7 @@ func (v *visit) judged(ctx context.Context) *keys.Status {
 	provider := ring.Open(v.source)
 	_ = provider.Refresh(ctx) // the status tells what failed, version by version
 	status := provider.Status()
-	v.keys = &status
+	v.keys, v.graph = &status, provider.GraphHost()
 	return v.keys
 }
 

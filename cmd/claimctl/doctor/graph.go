@@ -2,13 +2,11 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
 
 	"github.com/claimd/claimd/cmd/claimctl/finding"
-	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/graph"
 )
 
@@ -33,11 +31,8 @@ func (v *visit) askGraph(ctx context.Context) finding.Finding {
 	if p.Graph.Secret == "" && p.Graph.Certificate == "" {
 		return finding.Untold("systemctl status claimd, and claimctl status for what Microsoft Graph says", "the app credential can be read by the unit alone")
 	}
-	var document struct {
-		Host string `json:"msgraph_host"`
-	}
-	_ = json.Unmarshal(v.document(ctx, entra.V2).body, &document) // what it is no document for has a question of its own
-	asked, err := v.loaded.GraphOf(p, document.Host)
+	v.judged(ctx) // a document that package keys does not take says nothing about who gets the token
+	asked, err := v.loaded.GraphOf(p, v.graph)
 	if err != nil {
 		return finding.Untold("look at [provider."+p.Name+".graph], and at msgraph_host in the document v2.0", "%v", err)
 	}

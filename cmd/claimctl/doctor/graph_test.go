@@ -1,6 +1,9 @@
 package doctor
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +12,9 @@ import (
 	"github.com/claimd/claimd/cmd/claimctl/finding"
 	"github.com/claimd/claimd/daemon"
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/daemon/entra"
 	"github.com/claimd/claimd/daemon/entratest"
+	"github.com/claimd/claimd/daemon/keys"
 )
 
 // The question about Graph is answered as the running claimd would have it answered: by a token for the app credential and
@@ -81,5 +86,28 @@ GROUPS
 				t.Errorf("got %+v, want %q", found, c.want)
 			}
 		})
+	}
+}
+
+// What answers at the authority is no document of the tenant's, and names a Microsoft Graph of its own. It was taken at its
+// word: the token of the app credential would have gone there.
+func TestDoctorAsksNoGraphThatABadDocumentNames(t *testing.T) {
+	for _, c := range providerChecks {
+		if c.name == graphCheck && c.needs != "document v2.0" {
+			t.Errorf("it is asked after %q, want after the document that names it", c.needs)
+		}
+	}
+	const tenantID = "6b1f0c58-93d7-4e2a-8f64-0a5be7c219d3"
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"issuer":"https://elsewhere.example/","jwks_uri":"https://elsewhere.example/keys","msgraph_host":"graph.example"}`)
+	}))
+	defer server.Close()
+	v := &visit{
+		loaded: &daemon.Loaded{Config: &config.Config{}, Client: server.Client()}, client: server.Client(), documents: map[entra.Version]fetched{},
+		provider: &config.Provider{TenantID: tenantID, Authority: server.URL, ApplicationID: tenantID, Graph: &config.Graph{ClientID: tenantID, Secret: "fake-secret"}},
+		source:   keys.Source{Name: "contoso", Authority: server.URL, Tenant: tenantID, ApplicationID: tenantID},
+	}
+	if found := v.askGraph(t.Context()); found.Verdict != finding.Unknown || v.graph != "" {
+		t.Errorf("got %+v at %q", found, v.graph)
 	}
 }

@@ -32,7 +32,7 @@ var providerChecks = []check[visit]{
 	{name: "document v2.0", needs: "TLS", ask: func(v *visit, ctx context.Context) finding.Finding { return v.askDocument(ctx, entra.V2) }},
 	{name: "keys", needs: "TLS", ask: (*visit).askKeys},
 	{name: "own keys", needs: "keys", ask: (*visit).askOwnKeys},
-	{name: graphCheck, needs: "connection", ask: (*visit).askGraph},
+	{name: graphCheck, needs: "document v2.0", ask: (*visit).askGraph},
 }
 
 // openIDChecks are those about a provider that is not Entra ID.
@@ -59,6 +59,7 @@ type visit struct {
 	conn      net.Conn // for TLS; nil where there is none
 	documents map[entra.Version]fetched
 	keys      *keys.Status // nil = not fetched yet
+	graph     string       // what the documents name as msgraph_host, as an address; "" = nothing
 }
 
 // fetched is one document as it came.

@@ -16,6 +16,10 @@ import (
 // (reference-microsoft-graph-app-manifest, Manifest limits), which is far less.
 const maxBytes = 1 << 20
 
+// maxDepth is how deep objects and lists may stand in each other: the path to each is kept while it is read. The portal
+// writes 5 levels.
+const maxDepth = 64
+
 // Read reads a manifest: one JSON object without duplicate members, with or without a byte order mark (an editor or a
 // shell may have put one there, of UTF-8 or UTF-16). The errors are written for who has exported it.
 func Read(raw []byte) (*Manifest, error) {
@@ -71,7 +75,7 @@ func fromUTF16(raw []byte, order binary.ByteOrder) []byte {
 func strict(text []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	if err := value(decoder, ""); err != nil {
+	if err := value(decoder, "", 0); err != nil {
 		return at(text, decoder.InputOffset(), err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
@@ -80,8 +84,8 @@ func strict(text []byte) error {
 	return nil
 }
 
-// value reads one JSON value; path is where it stands.
-func value(decoder *json.Decoder, path string) error {
+// value reads one JSON value; path is where it stands, and depth is in how many objects and lists.
+func value(decoder *json.Decoder, path string, depth int) error {
 	token, err := decoder.Token()
 	if err != nil {
 		return err
@@ -89,6 +93,9 @@ func value(decoder *json.Decoder, path string) error {
 	delim, ok := token.(json.Delim)
 	if !ok {
 		return nil
+	}
+	if depth == maxDepth {
+		return fmt.Errorf("objects and lists stand in each other more than %d deep", maxDepth)
 	}
 	seen := map[string]bool{}
 	for i := 0; decoder.More(); i++ {
@@ -105,7 +112,7 @@ func value(decoder *json.Decoder, path string) error {
 			seen[key] = true
 			inner = strings.TrimPrefix(path+"."+key, ".")
 		}
-		if err := value(decoder, inner); err != nil {
+		if err := value(decoder, inner, depth+1); err != nil {
 			return err
 		}
 	}

@@ -64,11 +64,14 @@ type Value struct {
 // Statement is one statement of the module, or one whole block.
 type Statement struct {
 	Line  int
-	Names []string // the names that it sets, or that it may set where Value is nil
+	Names []string // the names that it sets, or that it may set where Value is nil; AnyName among them: any other too
 	Value *Value   // nil: it is no literal
 	What  string   // then what it is instead: "a call", "an if block"
 	Inner bool     // it stands in a function or a class, so that the module has none of its names
 }
+
+// AnyName stands for every name in the Names of a Statement.
+const AnyName = "*"
 
 // SyntaxError says that a file cannot be read as Python, and where.
 type SyntaxError struct {

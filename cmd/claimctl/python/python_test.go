@@ -108,7 +108,7 @@ func TestStatementsAreReadAsPythonReadsThem(t *testing.T) {
 			"1 A - an assignment with +=|2 A - a call|3 A - an assignment to more than a name|4 A - an assignment to more than a name|5 A B - an expression|6 A - an assignment to more than a name|7 A - an assignment with **=|8 A - an assignment with @="},
 		{"tuples of names", "A, B = 1, 2\n(C, D) = 1, 2\n[E, *F] = 1, 2\n(G) = 1\n(H := 1)",
 			"1 A B - an assignment to more than a name|2 C D - an assignment to more than a name|3 E F - an assignment to more than a name|4 G - an assignment to more than a name|5 H - an expression"},
-		{"imports", "import os\nimport a.b as c\nfrom x import *\nfrom . import (A,\n B as C)\nimport d, e", "1 os - an import|2 c a c - an import|3 x - an import of every name of a module|4 C A B C - an import|6 d e - an import"},
+		{"imports", "import os\nimport a.b as c\nfrom x import *\nfrom . import (A,\n B as C)\nimport d, e", "1 os - an import|2 c a c - an import|3 * x - an import of every name of a module|4 C A B C - an import|6 d e - an import"},
 		{"a name beyond ASCII", "ＯAUTH = 1", "1 ＯAUTH - an assignment to more than a name"},
 		{"blocks", "if x:\n  A = 1\n\n  # c\n  if y:\n     B, C = 1, 2\nelif z: D = 1; E = 2\nelse:\n  pass\nF = 1",
 			"1 A B C - an if block|7 D E - an if block|8  - an else block|10 F = 1"},

@@ -165,6 +165,9 @@ func assigned(tokens []token) []string {
 
 func assignedBy(tokens []token) []string {
 	var names []string
+	if setsAny(tokens) {
+		names = append(names, AnyName)
+	}
 	for i, t := range tokens {
 		walrus := i+1 < len(tokens) && tokens[i+1].is(":=")
 		alias := i > 0 && tokens[i-1].isWord("as")
@@ -193,6 +196,17 @@ func assignedBy(tokens []token) []string {
 	}
 	target := split(tokens[:end], ":")[0]
 	return append(names, namesIn(target)...)
+}
+
+// setsAny reports whether a statement may set any name of the module: it imports every name of another, runs a text, or
+// takes hold of the module's names as a whole.
+func setsAny(tokens []token) bool {
+	if tokens[0].isWord("from") && tokens[len(tokens)-1].is("*") {
+		return true
+	}
+	return slices.ContainsFunc(tokens, func(t token) bool {
+		return t.kind == word && slices.Contains([]string{"exec", "execfile", "globals", "locals", "vars"}, t.text)
+	})
 }
 
 // assignedByHeader gives the names that the header of a block sets, and what stands after its colon.

@@ -54,7 +54,8 @@ const configuration = {
       defaultResource: () => undefined,
       useGrantedResource: () => true,
       getResourceServerInfo: (_, name) => {
-        const { format, algorithm, seconds } = resources.get(name);
+        // Any other API takes JWTs, for tests of a token that is not for claimd's.
+        const { format, algorithm, seconds } = resources.get(name) ?? { format: 'jwt', algorithm: 'RS256' };
         return {
           scope: settings.scopes.join(' '),
           audience: name,
