@@ -156,7 +156,7 @@ func hostsOfMixedCase(t *testing.T, e *edge) {
 
 // Keycloak Gatekeeper denied by default what no rule names, but only for the methods that it knew: `get` was none of them.
 func methodsInLowerCase(t *testing.T, e *edge) {
-	e.asks(t, "401 no_token", "get", "api.example", "/public/")
+	e.asks(t, "403 original_request", "get", "api.example", "/public/")
 	e.asks(t, "401 no_token", "POST", "api.example", "/public/")
 	e.asks(t, "200 OK", "GET", "api.example", "/public/")
 	for _, method := range []string{"get", "Get", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "BREW", "g"} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/config"
+	"github.com/claimd/claimd/etc/gateways"
 )
 
 // serviceUser is the user that the packages make for claimd.
@@ -25,7 +26,7 @@ func run(service string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	t := &tool{service: service, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now(), marks: marksFor(isTerminal(os.Stdout), os.Getenv),
-		width: widthOf(os.Stdout)}
+		width: widthOf(os.Stdout), gatewaySocket: gateways.ShippedSocket}
 	root := t.rootCommand()
 	root.SetArgs(os.Args[1:])
 	return t.report(root.ExecuteContext(ctx))
@@ -44,6 +45,8 @@ type tool struct {
 	now        time.Time // when claimctl was started; its location is that of all times printed
 	marks      marks
 	width      int // of the terminal, in characters; 0: standard output is none
+
+	gatewaySocket string // is there while claimd.socket is in use; "" = never
 }
 
 // socket gives the path of the daemon's admin socket.

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 
@@ -110,7 +112,7 @@ func (t *tool) makeSnippet(gateway gateways.Gateway, site gateways.Site) (snippe
 			return snippet{}, err
 		}
 	}
-	made := snippet{Gateway: gateway.Name, Files: map[string]string{}, Notes: []string{}}
+	made := snippet{Gateway: gateway.Name, Files: map[string]string{}, Notes: t.socketNotes(gateway, site.Claimd)}
 	if site.API == "" && !gateway.Proxied {
 		site.API = apiAddress(cfg.Proxy.Upstream)
 		if site.API == "" {
@@ -124,6 +126,9 @@ func (t *tool) makeSnippet(gateway gateways.Gateway, site gateways.Site) (snippe
 		}
 	}
 	made.Notes = append(made.Notes, routeNotes(gateway, site.Claimd, cfg)...)
+	if gateway.Name == "apache" {
+		made.Notes = append(made.Notes, "it has to be the first virtual host of its port, as /etc/apache2/sites-available/000-claimd.conf is, or Apache refuses long tokens")
+	}
 	for _, other := range gateway.Files[1:] {
 		made.Notes = append(made.Notes, fmt.Sprintf("it loads %s: claimctl snippet %s %s", other, gateway.Name, other))
 	}
@@ -153,13 +158,27 @@ func askedAddress(gateway gateways.Gateway, cfg *config.Config) (string, error) 
 	return first, nil
 }
 
-// reachable gives the address that a program of this host asks; "" where that is not known.
+// socketNotes warns of an address that claimd does not listen on while claimd.socket is in use: [server] listen is not read
+// then, and whoever is on this host may listen there and let everybody in.
+func (t *tool) socketNotes(gateway gateways.Gateway, address string) []string {
+	info, err := os.Stat(t.gatewaySocket)
+	if gateway.Proxied || strings.HasPrefix(address, "unix:") || err != nil || info.Mode()&fs.ModeSocket == 0 {
+		return []string{}
+	}
+	if !gateway.Unix {
+		return []string{fmt.Sprintf("claimd.socket is in use, so claimd listens at %s only if that unit names it: a drop-in with ListenStream=%s", address, address)}
+	}
+	return []string{fmt.Sprintf("claimd.socket is in use, so claimd listens at %s only if that unit names it: --claimd unix:%s", address, t.gatewaySocket)}
+}
+
+// reachable gives the address that a program of this host asks; "" where that is not known. Of localhost, claimd binds the
+// IPv4 address.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port == "0" {
 		return ""
 	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+	if ip, err := netip.ParseAddr(host); host == "" || host == "localhost" || err == nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, port)
@@ -206,7 +225,7 @@ func routeNotes(gateway gateways.Gateway, address string, cfg *config.Config) []
 		}
 		return notes
 	}
-	asked, err := netip.ParseAddrPort(address)
+	asked, err := netip.ParseAddrPort(reachable(address))
 	if err == nil && asked.Addr().IsLoopback() && !trusted.Contains(asked.Addr()) {
 		notes = append(notes, fmt.Sprintf("[[route]] needs %q in trusted_proxies under [server], or every request is refused",
 			netip.PrefixFrom(asked.Addr(), asked.Addr().BitLen()).String()))

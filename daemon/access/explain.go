@@ -168,8 +168,8 @@ func (j *judgement) explainRoute(original *Original) bool {
 	if j.asked = (ok || original.Host == "") && j.find(host); !j.asked {
 		j.trace.Fail(reason.Check{
 			Name: "original_request", Reason: reason.OriginalRequest,
-			Want: "a path and a host that every program reads alike", Got: cleanTo(original.words(), maxQuoted),
-			Mend: "ask for a path without encoded slashes, dot segments, //, ;, backslashes and controls",
+			Want: "a method, a path and a host that every program reads alike", Got: cleanTo(original.words(), maxQuoted),
+			Mend: "ask for a path in the case of its route, without encoded slashes, dot segments, //, ;, backslashes and controls, by a method in upper case",
 		})
 		j.fail(reason.OriginalRequest)
 		return false

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/mapping"
@@ -27,6 +28,14 @@ func laxer(r *Routes, places map[*route]int) []mapping.Fault {
 			notice(p, fmt.Sprintf("%q decides about both, and about all below", p.rule.Match+"/"),
 				"a request for the same path with a slash behind is decided by %q, which asks for less", other.rule.Match)
 		}
+		if other := r.laxerWithoutSlash(p); other != nil {
+			notice(p, fmt.Sprintf("have %q ask for the same", p.rule.Match[:strings.LastIndexByte(p.rule.Match, '/')]),
+				"a request for the same path without its final slash is decided by %q, which asks for less", other.rule.Match)
+		}
+		if other := r.laxerHost(p); other != nil {
+			notice(p, "leave the host out, or have the gateway pass no other host to this API",
+				"a request with another host is decided by %q, which asks for less", other.rule.Match)
+		}
 	}
 	slices.SortStableFunc(notices, func(a, b mapping.Fault) int { return a.Path[1].(int) - b.Path[1].(int) })
 	return notices
@@ -38,6 +47,32 @@ func (r *Routes) laxerSlash(p *route) *route {
 		return nil
 	}
 	other := r.find(cmp.Or(p.method, "GET"), p.host, append(p.sample(), ""))
+	if other == nil || !asksLess(other.rule, p.rule) {
+		return nil
+	}
+	return other
+}
+
+// laxerWithoutSlash finds the route that asks for less of p's path without its final slash; nil: there is none.
+func (r *Routes) laxerWithoutSlash(p *route) *route {
+	last := len(p.path) - 1
+	if kind := p.path[last].kind; last == 0 || kind != rest && kind != end {
+		return nil
+	}
+	other := r.find(cmp.Or(p.method, "GET"), p.host, p.sample()[:last])
+	if other == nil || !asksLess(other.rule, p.rule) {
+		return nil
+	}
+	return other
+}
+
+// laxerHost finds the route that asks for less of p's path on a host that no route names: clients choose Host, and an API
+// may not look at it. nil: there is none.
+func (r *Routes) laxerHost(p *route) *route {
+	if p.host == "" {
+		return nil
+	}
+	other := r.find(cmp.Or(p.method, "GET"), "", p.sample())
 	if other == nil || !asksLess(other.rule, p.rule) {
 		return nil
 	}

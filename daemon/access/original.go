@@ -14,7 +14,7 @@ import (
 )
 
 // ask finds the route that decides about a request, if one matches. false: the original request is not known, or its
-// path or host is one that programs read in different ways.
+// method, path or host is one that programs read in different ways.
 func (j *judgement) ask(request *Request) bool {
 	original := request.Original
 	if original == nil {
@@ -32,11 +32,12 @@ func (j *judgement) ask(request *Request) bool {
 // find is ask for an original request whose host is read already; "" is a host that no match names.
 func (j *judgement) find(host string) bool {
 	segments, ok := pathOf(j.original.Target)
-	if !ok || !httpguts.ValidHeaderFieldName(j.original.Method) { // a method is a token, as a header's name is
-		return false
+	if !ok || !isMethod(j.original.Method) || j.original.Method == http.MethodConnect {
+		return false // some programs take `delete` for DELETE; and through a tunnel, requests would go past claimd
 	}
-	j.route = j.snapshot.routes.find(j.original.Method, host, segments)
-	return true
+	routes := j.snapshot.routes
+	j.route = routes.find(j.original.Method, host, segments)
+	return !routes.inAnotherCase(j.original.Method, host, segments, j.route)
 }
 
 // words gives the request as people write it: "GET api.contoso.example/x", without the query, which may hold secrets.

@@ -416,10 +416,10 @@ To change it: let the client ask for it with a claims challenge, and have a Cond
 			`denied, 403 route: ` + reason.Route.Sentence() + `.
 Why: no [[route]] matches GET a/nowhere, and what none matches is denied.
 To change it: add a [[route]] with a match for it; match = "/" stands for all that no other one matches.`},
-		{"GET a/x/../y", "original_request", "a path and a host that every program reads alike", "GET a/x/../y", reason.OriginalRequest,
+		{"GET a/x/../y", "original_request", "a method, a path and a host that every program reads alike", "GET a/x/../y", reason.OriginalRequest,
 			`denied, 403 original_request: ` + reason.OriginalRequest.Sentence() + `.
-Why: wanted a path and a host that every program reads alike, got GET a/x/../y.
-To change it: ask for a path without encoded slashes, dot segments, //, ;, backslashes and controls.`},
+Why: wanted a method, a path and a host that every program reads alike, got GET a/x/../y.
+To change it: ask for a path in the case of its route, without encoded slashes, dot segments, //, ;, backslashes and controls, by a method in upper case.`},
 		{"GET /public/", "route", "", "public = true: nobody is asked for a token", reason.None,
 			"let in: the route is public, so that no token is asked for and every identity header is empty."},
 	} {

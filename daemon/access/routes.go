@@ -16,6 +16,8 @@ type Routes struct {
 	all     []*route // what decides before another one stands before it
 	byFirst map[string][]*route
 	others  []*route // those that begin with a wildcard
+	folded  *Routes  // these with their paths folded, for inAnotherCase; nil in itself
+	differs bool     // of folded ones: some path was another before
 	scoped  bool     // some route asks for scopes
 	stepped bool     // some route asks for an authentication context
 }
@@ -27,7 +29,7 @@ type route struct {
 }
 
 // CompileRoutes compiles the routes, or tells what is wrong with them. A notice tells where a request that is nearly the
-// same, but for its method or a final slash, falls to a route that asks for less.
+// same, but for its method, its host or a final slash, falls to a route that asks for less.
 func CompileRoutes(rules []config.Route) (*Routes, []mapping.Fault) {
 	if len(rules) == 0 {
 		return nil, nil
@@ -60,6 +62,7 @@ func CompileRoutes(rules []config.Route) (*Routes, []mapping.Fault) {
 	}
 	r.order()
 	r.index()
+	r.folded = r.fold()
 	return r, laxer(r, places)
 }
 
@@ -110,10 +113,7 @@ func (r *Routes) index() {
 // route of the path with it, unless another one matches exactly that path: net/http would redirect it there, and most
 // programs take the two for one.
 func (r *Routes) find(method, host string, segments []string) *route {
-	candidates, ok := r.byFirst[segments[0]]
-	if !ok {
-		candidates = r.others
-	}
+	candidates := r.candidates(segments)
 	found := first(candidates, func(p *route) bool { return p.matches(method, host, segments) })
 	if found != nil && found.exact() || segments[len(segments)-1] == "" {
 		return found
@@ -123,6 +123,14 @@ func (r *Routes) find(method, host string, segments []string) *route {
 		return with
 	}
 	return found
+}
+
+// candidates gives the routes that may match a path.
+func (r *Routes) candidates(segments []string) []*route {
+	if found, ok := r.byFirst[segments[0]]; ok {
+		return found
+	}
+	return r.others
 }
 
 func first(candidates []*route, fits func(*route) bool) *route {

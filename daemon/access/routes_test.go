@@ -231,6 +231,38 @@ func TestARouteIsNoticedBesideWhichNearlyTheSameRequestFallsToALaxerOne(t *testi
 	}
 }
 
+// The client chooses Host, and one path may be asked for with its final slash or without. Check told of methods and of a
+// slash behind, and let an administrator believe that a route for admin.contoso.example, or for /admin/, kept people out.
+func TestARouteIsNoticedBesideALaxerOneForAnotherHostOrWithoutItsSlash(t *testing.T) {
+	rules := []config.Route{
+		{Match: "/", Groups: []string{"Analysts"}},
+		{Match: "admin.contoso.example/", Admin: true, Groups: []string{"Analysts"}},
+		{Match: "pages.contoso.example/", Groups: []string{"Analysts"}},
+		{Match: "open.contoso.example/", Public: true},
+		{Match: "/{page}", Public: true},
+		{Match: "/admin/", Admin: true},
+		{Match: "/end/{$}", Groups: []string{"Analysts"}},
+		{Match: "/open/", Public: true},
+		{Match: "/two/three/{rest...}", Admin: true},
+	}
+	_, faults := CompileRoutes(rules)
+	var got []string
+	for _, fault := range faults {
+		if strings.Contains(fault.Problem, "host") || strings.Contains(fault.Problem, "without its") {
+			got = append(got, fmt.Sprint(fault.Path[1], " ", fault.Problem, "; ", fault.Hint))
+		}
+	}
+	want := []string{
+		`1 a request with another host is decided by "/{page}", which asks for less; leave the host out, or have the gateway pass no other host to this API`,
+		`2 a request with another host is decided by "/{page}", which asks for less; leave the host out, or have the gateway pass no other host to this API`,
+		`5 a request for the same path without its final slash is decided by "/{page}", which asks for less; have "/admin" ask for the same`,
+		`6 a request for the same path without its final slash is decided by "/{page}", which asks for less; have "/end" ask for the same`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("want\n%s\ngot\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
+	}
+}
+
 func TestOnePatternCoversAnother(t *testing.T) {
 	for _, test := range []struct {
 		a, b   string

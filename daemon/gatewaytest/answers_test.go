@@ -97,12 +97,16 @@ func (s *stage) passes() {
 	if values := got.header.Values("Upgrade"); len(values) > 0 {
 		s.t.Errorf("an upgrade to HTTP/2, through which requests would go past claimd: the API got Upgrade: %q", values)
 	}
-	if s.websocks {
-		got, reached := s.send(upgrade("/", s.tokens["ada"]))
+	if !s.websocks {
+		return
+	}
+	// RFC 6455 section 4.2.1: in any case. Caddy's file once took WebSocket for another protocol.
+	for _, word := range []string{"websocket", "WebSocket"} {
+		got, reached := s.send(strings.Replace(upgrade("/", s.tokens["ada"]), "Upgrade: websocket", "Upgrade: "+word, 1))
 		if got.status != http.StatusSwitchingProtocols || got.body != "hello" || len(reached) != 1 {
-			s.t.Fatalf("a WebSocket: got %v, the API %+v\n%s", got, reached, s.front.log())
+			s.t.Fatalf("a %s: got %v, the API %+v\n%s", word, got, reached, s.front.log())
 		}
-		s.identity("a WebSocket", reached[0], ada())
+		s.identity("a "+word, reached[0], ada())
 	}
 }
 

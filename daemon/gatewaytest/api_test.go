@@ -13,7 +13,7 @@ import (
 // seen is a request as it reached the API.
 type seen struct {
 	method, host, target string
-	header               http.Header
+	header, trailer      http.Header
 	body                 string
 }
 
@@ -46,7 +46,7 @@ func startAPI(t *testing.T) *api {
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // what arrived counts
 	a.mu.Lock()
-	a.all = append(a.all, seen{r.Method, r.Host, r.RequestURI, r.Header.Clone(), string(body)})
+	a.all = append(a.all, seen{r.Method, r.Host, r.RequestURI, r.Header.Clone(), r.Trailer.Clone(), string(body)})
 	a.mu.Unlock()
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		connection, buffered, err := http.NewResponseController(w).Hijack()
@@ -60,6 +60,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-From-The-Api", "yes")
+	w.Header().Set("X-Answers", r.URL.Path+" "+r.Header.Get("Remote-User"))
 	_, _ = io.WriteString(w, "the API\n") // the test sees what comes back
 }
 

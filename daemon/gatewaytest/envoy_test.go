@@ -68,6 +68,9 @@ func playEnvoy(t *testing.T, site gateways.Site) *front {
 func (e *envoy) serve(w http.ResponseWriter, r *http.Request) {
 	header, target, ok := envoyRequest(r)
 	switch {
+	case r.Method == http.MethodConnect:
+		w.WriteHeader(http.StatusNotFound) // no route has a connect_matcher
+		return
 	case !ok:
 		w.WriteHeader(http.StatusBadRequest)
 		return

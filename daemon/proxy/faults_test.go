@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/claimd/claimd/daemon/access"
+	"github.com/claimd/claimd/daemon/config"
 )
 
 // FAULTS 135: between the verdict and the upstream a reload names another upstream and other headers. What was judged by
@@ -116,5 +119,35 @@ func TestAnUpstreamThatIsDownIsLoggedOnceASecond(t *testing.T) {
 	written := lines.FilterMessage("the upstream did not answer").Len()
 	if most := int(time.Since(begin)/time.Second) + 2; written == 0 || written > most || most >= requests {
 		t.Errorf("%d lines for %d requests in %s, want 1 to %d", written, requests, time.Since(begin), most)
+	}
+}
+
+// A body whose chunks are malformed is the client's fault. It was told as 502 and logged as an upstream that did not answer,
+// which wakes people up. A client that goes away in the middle of its body gets no answer, and no line either.
+func TestTheUpstreamIsNotBlamedForTheClientsBody(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer api.Close()
+	core, logged := observer.New(zap.WarnLevel)
+	address := serve(t, Handler(newGate(t, config.Proxy{Upstream: api.URL}), zap.New(core)))
+	for body, want := range map[string]string{
+		"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\nhello\r\n": "HTTP/1.1 400 Bad Request",
+		"Transfer-Encoding: chunked\r\n\r\n5\r\nhell":                     "",
+		"Content-Length: 9\r\n\r\nhello":                                  "",
+	} {
+		connection, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = connection.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(connection, "POST /a HTTP/1.1\r\nHost: claimd\r\nAuthorization: Bearer "+mint(t, "reader")+"\r\n"+body)
+		_ = connection.(*net.TCPConn).CloseWrite() // the answer tells
+		answer, _ := io.ReadAll(connection)
+		_ = connection.Close()
+		if status, _, _ := strings.Cut(string(answer), "\r\n"); status != want {
+			t.Errorf("%q: want %q, got %q", body, want, status)
+		}
+	}
+	for _, line := range logged.All() {
+		t.Errorf("logged: %s %v", line.Message, line.ContextMap())
 	}
 }

@@ -169,7 +169,12 @@ func serve(t testing.TB, handler http.Handler) string {
 // speak writes text to the proxy as it is and gives everything that comes back until it closes.
 func speak(t *testing.T, address, text string) string {
 	t.Helper()
-	connection, err := net.Dial("tcp", address)
+	return speakOver(t, "tcp", address, text)
+}
+
+func speakOver(t *testing.T, network, address, text string) string {
+	t.Helper()
+	connection, err := net.Dial(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,10 +3,10 @@
 //
 // Path, query, Host and body reach the upstream unchanged, and so do the upstream's answer and WebSocket connections in
 // both directions. What is changed: the identity headers, Authorization (taken away unless forward_authorization),
-// X-Forwarded-*, Forwarded and X-Original-* (the client's go; X-Forwarded-For, -Host and -Proto are set), hop-by-hop
-// headers and trailers of the request, and an Upgrade to any protocol but WebSocket. A request target whose path cannot
-// be passed on unchanged is answered 400. The answer gets X-Claimd-Decision. A WebSocket connection, and a stream of
-// server-sent events, ends within a second or two after the gate would refuse its request.
+// the headers about another request (see forwarded.go; X-Forwarded-For, -Host and -Proto are set), hop-by-hop headers and
+// trailers of the request, and an Upgrade to any protocol but WebSocket. A request target whose path cannot be passed on
+// unchanged is answered 400, and so is a body that breaks. The answer gets X-Claimd-Decision. A WebSocket connection, and
+// a stream of server-sent events, ends within a second or two after the gate would refuse its request.
 //
 // In front it speaks HTTP/1, and on a connection with TLS HTTP/2 too, where a request that HTTP/1 would say in another
 // way is answered 400; WebSockets come by HTTP/1 (RFC 8441 is not offered). Behind it speaks HTTP/1 alone: trailers of
@@ -91,6 +91,9 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, request access.Reque
 	ctx, end := context.WithCancel(r.Context())
 	defer end()
 	upstream := d.upstreams.find(decision.Snapshot().Config().Proxy.Upstream)
+	closing := w.Header()["Connection"] // ReverseProxy would write it in a 1xx, and empty the answer's header with that
+	w.Header().Del("Connection")
+	body := &clientBody{ReadCloser: r.Body}
 	proxy := httputil.ReverseProxy{
 		Transport:     upstream.transport,
 		FlushInterval: -1, // streams and server-sent events pass as they come
@@ -98,20 +101,36 @@ func (d *door) pass(w http.ResponseWriter, r *http.Request, request access.Reque
 		Rewrite:       func(p *httputil.ProxyRequest) { rewrite(p, upstream, decision) },
 		ModifyResponse: func(response *http.Response) error {
 			response.Header.Set("X-Claimd-Decision", decision.ID)
+			if closing != nil && response.StatusCode != http.StatusSwitchingProtocols {
+				response.Header["Connection"] = closing
+			}
 			if lasts(response) {
 				go d.watch(ctx, end, request)
 			}
 			return nil
 		},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { d.failed(w, r, decision.ID, err) },
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if closing != nil {
+				w.Header()["Connection"] = closing
+			}
+			d.failed(w, r, decision.ID, body.broke.Load(), err)
+		},
 	}
-	proxy.ServeHTTP(w, r.WithContext(ctx))
+	r = r.WithContext(ctx)
+	r.Body = body
+	proxy.ServeHTTP(w, r)
 }
 
-// failed answers for an upstream that did not: 504 where it took too long, else 502.
-func (d *door) failed(w http.ResponseWriter, r *http.Request, id string, err error) {
+// failed answers for an upstream that did not: 504 where it took too long, else 502; and for a body of the client's that
+// broke, which is no fault of the upstream, with 400.
+func (d *door) failed(w http.ResponseWriter, r *http.Request, id string, bodyBroke bool, err error) {
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the client went away: nobody is left to answer
+	}
+	if bodyBroke {
+		leaveBody(w, r)
+		gateway.WriteError(w, http.StatusBadRequest, "bad_request", id)
+		return
 	}
 	if suppressed, due := d.outages.Due(time.Now()); due {
 		d.log.Warn("the upstream did not answer", zap.String("decision_id", id),

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/claimd/claimd/daemon/access"
-	"github.com/claimd/claimd/daemon/config"
 )
 
 // rewrite makes the request that the upstream gets. ReverseProxy has removed the hop-by-hop headers before it, those
@@ -21,7 +20,7 @@ func rewrite(p *httputil.ProxyRequest, upstream *upstream, decision *access.Deci
 	// The values of request trailers are known only after the identity was set.
 	out.Trailer = nil
 	for name := range out.Header {
-		if snapshot.IdentityHeader(name) || forwarding(name) {
+		if snapshot.IdentityHeader(name) || tellsOfAnother(name, snapshot.Config().Routes) {
 			delete(out.Header, name)
 		}
 	}
@@ -29,7 +28,7 @@ func rewrite(p *httputil.ProxyRequest, upstream *upstream, decision *access.Deci
 		out.Header.Del("Authorization")
 	}
 	refuseUpgrade(out.Header)
-	p.SetXForwarded()
+	setForwarded(p, snapshot.Config())
 	decision.SetHeaders(out.Header)
 }
 
@@ -71,11 +70,4 @@ func rawPath(target string) (path string, ok bool) {
 		return strings.TrimLeftFunc(rest, func(c rune) bool { return c != '/' }), true
 	}
 	return path, path == "*" || strings.HasPrefix(path, "/")
-}
-
-// forwarding reports whether the header, in any spelling, tells of an original request. Clients must not write such
-// headers: the API behind takes them for the proxy's.
-func forwarding(name string) bool {
-	folded := config.FoldHeader(name)
-	return folded == "forwarded" || strings.HasPrefix(folded, "x-forwarded-") || strings.HasPrefix(folded, "x-original-")
 }

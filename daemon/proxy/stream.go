@@ -2,8 +2,8 @@ package proxy
 
 import (
 	"context"
-	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/claimd/claimd/daemon/access"
@@ -13,13 +13,21 @@ import (
 const askAgain = time.Second
 
 // lasts reports whether an answer is a stream that may outlive what let it in: a connection that was switched to another
-// protocol, or server-sent events.
+// protocol, or server-sent events. Browsers read those whatever parameters stand behind the type, well-formed or not, and
+// by the last of several types (fetch.spec.whatwg.org, "extract a MIME type"): here any will do.
 func lasts(response *http.Response) bool {
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return true
 	}
-	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	return err == nil && kind == "text/event-stream"
+	for _, values := range response.Header["Content-Type"] {
+		for value := range strings.SplitSeq(values, ",") {
+			kind, _, _ := strings.Cut(value, ";")
+			if strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // watch ends the stream once the gate would refuse its request: when the token has expired, when the user was switched

@@ -225,3 +225,16 @@ func TestTheUpstreamsCertificateIsChecked(t *testing.T) {
 		t.Errorf("%d, want 502 for a certificate that nobody vouches for", response.StatusCode)
 	}
 }
+
+// Browsers read server-sent events whatever stands behind the type; mime.ParseMediaType gives an error there, and such a
+// stream outlived its token.
+func TestAStreamWithAnOddTypeIsAStream(t *testing.T) {
+	for kind, want := range map[string]bool{
+		"text/event-stream": true, "text/event-stream; charset": true, "text/event-stream; charset=": true, "text/event-stream;;": true,
+		"Text/Event-Stream ;x": true, "text/plain, text/event-stream": true, "": false, "text/event-streams": false, "text/plain; a=text/event-stream": false,
+	} {
+		if got := lasts(&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {kind}}}); got != want {
+			t.Errorf("%q: want %v, got %v", kind, want, got)
+		}
+	}
+}

@@ -20,10 +20,10 @@ type Site struct {
 // What the files are shipped with.
 const (
 	ShippedAPI    = "127.0.0.1:8081"
+	ShippedSocket = "/run/claimd-gateway/server.sock" // that of claimd.socket
 	shippedClaimd = "127.0.0.1:4180"
 	shippedProxy  = "127.0.0.1:4181"
-	shippedSocket = "/run/claimd-gateway/server.sock"
-	shippedStream = "/run/claimd/proxy.sock"
+	shippedStream = "/run/claimd-gateway/proxy.sock"
 	shippedLua    = "/etc/haproxy/claimd.lua"
 )
 
@@ -39,7 +39,7 @@ func fronts(file string) (before, shipped, after string) {
 	case "haproxy.cfg":
 		return "bind ", ":80", " "
 	case "traefik.yaml":
-		return "rule: ", "Host(`api.example.com`)", "\n"
+		return "rule: (", "Host(`api.example.com`)", ") && "
 	case "envoy.yaml":
 		return "{socket_address: {", "address: 0.0.0.0, port_value: 80", "}}"
 	}
@@ -98,7 +98,7 @@ func fillClaimd(file, text, address string) (string, error) {
 			found = true
 			above := lines[len(lines)-1]
 			indent := above[:len(above)-len(strings.TrimLeft(above, " \t"))]
-			instead = strings.NewReplacer(shippedSocket, path, shippedStream, path).Replace(instead)
+			instead = strings.NewReplacer(ShippedSocket, path, shippedStream, path).Replace(instead)
 			lines[len(lines)-1] = indent + instead
 			continue
 		}

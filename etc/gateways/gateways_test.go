@@ -1,6 +1,9 @@
 package gateways
 
 import (
+	"os"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -72,13 +75,13 @@ func TestAddressesAndHeadersAreFilledInWhereTheShippedOnesStand(t *testing.T) {
 		},
 		"apache.conf": {
 			`#     upstream = "http://[::1]:9000"    your API`, "<VirtualHost FRONT>",
-			`ProxyPass "/" "unix:/run/gate/s.sock|http://claimd/" nocanon upgrade=websocket connectiontimeout=2 timeout=60`,
+			`ProxyPass "/" "unix:/run/gate/s.sock|http://claimd/" nocanon upgrade=websocket connectiontimeout=2 timeout=60 ttl=30`,
 		},
 		"Caddyfile": {
 			"FRONT {", "request_header -X-Auth-User", "request_header -X_Groups", "request_header -X-Client",
 			"forward_auth unix//run/gate/s.sock {", "copy_headers X-Auth-User X_Groups X-Client", "reverse_proxy [::1]:9000 {",
 		},
-		"haproxy.cfg": {"lua-load /opt/claimd.lua", "bind FRONT # yours, with TLS", "server api [::1]:9000 # your API"},
+		"haproxy.cfg": {"group claimd-gateway # of claimd's socket: HAProxy leaves all other groups", "lua-load /opt/claimd.lua", "bind FRONT # yours, with TLS", "server api [::1]:9000 # your API"},
 		"claimd.lua": {
 			`local claimd = {url = "http://claimd/auth", dst = "unix@/run/gate/s.sock"}`,
 			`local identity = {"x-auth-user", "x_groups", "x-client"}`,
@@ -107,7 +110,7 @@ func TestAddressesAndHeadersAreFilledInWhereTheShippedOnesStand(t *testing.T) {
 	}
 	site.Claimd = "10.1.2.3:4180"
 	got := filled(t, "traefik.yaml", site)
-	for _, line := range []string{"address: http://10.1.2.3:4180/auth\n", "authResponseHeaders: [X-Auth-User, X_Groups, X-Client]\n", "rule: FRONT\n", "- url: http://[::1]:9000 # your API\n"} {
+	for _, line := range []string{"address: http://10.1.2.3:4180/auth\n", "authResponseHeaders: [X-Auth-User, X_Groups, X-Client]\n", "rule: (FRONT) && !Method(`CONNECT`) ", "- url: http://[::1]:9000 # your API\n"} {
 		if !strings.Contains(got, line) {
 			t.Errorf("traefik.yaml has no %q", line)
 		}
@@ -181,6 +184,54 @@ func TestGatewaysAreFoundByTheirNames(t *testing.T) {
 	for name, want := range map[string]string{"nginx": "nginx", "angie": "nginx", "haproxy": "haproxy", "squid": "", "": ""} {
 		if got, ok := Find(name); got.Name != want || ok != (want != "") {
 			t.Errorf("%q: got %q, %v", name, got.Name, ok)
+		}
+	}
+}
+
+// The file is all of /etc/haproxy/haproxy.cfg, and its global section named no user. Debian's unit starts HAProxy as root and
+// leaves it to the file to become another: its workers served the network as root.
+func TestHAProxyServesAsAUserOfItsOwn(t *testing.T) {
+	for claimd, group := range map[string]string{"127.0.0.1:4180": "haproxy", "unix:" + ShippedSocket: "claimd-gateway"} {
+		global, _, _ := strings.Cut(filled(t, "haproxy.cfg", Site{Claimd: claimd}), "\ndefaults\n")
+		for _, line := range []string{"    user haproxy ", "    group " + group} {
+			if strings.Count(global, "\n"+line) != 1 || strings.Count(global, "\n    group ") != 1 {
+				t.Errorf("claimd at %s: want the line %q in\n%s", claimd, line, global)
+			}
+		}
+	}
+}
+
+// Sockets that the files name stand in a folder of systemd's, which the group claimd-gateway reaches. Apache's once named one
+// in /run/claimd, which claimd.service keeps to its own user and group: www-data did not get there, and what is in that
+// group may read claimd's secrets.
+func TestSocketsStandWhereTheGroupOfGatewaysReaches(t *testing.T) {
+	unit, err := os.ReadFile("../../packaging/systemd/claimd.socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(unit), "\nListenStream="+ShippedSocket+"\n") {
+		t.Errorf("claimd.socket does not listen at %s", ShippedSocket)
+	}
+	folder := path.Dir(ShippedSocket) + "/"
+	for _, file := range files() {
+		shipped, err := Text(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`/run/\S+\.sock`).FindAllString(shipped, -1) {
+			if !strings.HasPrefix(found, folder) {
+				t.Errorf("%s names %s", file, found)
+			}
+		}
+	}
+	manual, err := os.ReadFile("../../packaging/man/claimd.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	apache := filled(t, "apache.conf", Site{})
+	for _, line := range []string{"ListenStream=", "ListenStream=" + shippedStream, "SocketGroup=claimd-gateway", "SocketMode=0660"} {
+		if !strings.Contains(apache, "#     "+line+"\n") || !strings.Contains(string(manual), "\n"+line+"\n") {
+			t.Errorf("want %s in apache.conf and in claimd(8), as a drop-in of claimd-proxy.socket", line)
 		}
 	}
 }

@@ -43,6 +43,7 @@ func TestSocketsOfSystemd(t *testing.T) {
 	h.step("nginx asks over it", func(h *host) { h.nginx(token) })
 	h.step("restarts behind it", func(h *host) { h.restarts("unix:"+h.path(gatewaySocket), token, 10, "claimd.socket") })
 	h.step("the reverse proxy has port 443", func(h *host) { h.port443(token) })
+	h.step("the reverse proxy has a unix socket", func(h *host) { h.proxySocket(token) })
 	h.step("a unix socket for a group of the host's", func(h *host) { h.socketGroup(token) })
 }
 
@@ -123,6 +124,34 @@ func (h *host) port443(token string) {
 	h.run("systemctl", "disable", "--quiet", "--now", "claimd-proxy.socket", "claimd.socket")
 	h.run("systemctl", "restart", "claimd")
 	h.want("systemctl status", h.run("systemctl", "status", "claimd"), "server on "+server)
+}
+
+// proxySocket does what the file for Apache says: the socket that it named before, in /run/claimd, nobody else reached.
+func (h *host) proxySocket(token string) {
+	const socket = "/run/claimd-gateway/proxy.sock"
+	h.write("/etc/systemd/system/claimd-proxy.socket.d/unix.conf",
+		"[Socket]\nListenStream=\nListenStream="+socket+"\nSocketGroup=claimd-gateway\nSocketMode=0660\nRemoveOnStop=yes\n")
+	h.write("/etc/claimd/conf.d/40-proxy.toml", "[proxy]\nupstream = \"http://"+upstreamAddress+"\"\n")
+	h.run("systemctl", "daemon-reload")
+	h.run("systemctl", "stop", "claimd")
+	h.run("systemctl", "start", "claimd-proxy.socket", "claimd")
+	if got := strings.TrimSpace(h.run("stat", "-c", "%U:%G %a", socket)); got != "root:claimd-gateway 660" {
+		h.t.Errorf("want the socket of root:claimd-gateway with 660, got %s", got)
+	}
+	h.want("systemctl status", h.run("systemctl", "status", "claimd"), "proxy on unix:"+socket)
+	as := func(user string) outcome {
+		return h.try("runuser", "-u", user, "--", "curl", "-s", "--unix-socket", socket, "-H", "Authorization: Bearer "+token, "http://api/")
+	}
+	if o := as("www-data"); strings.TrimSpace(o.out) != reader().ObjectID+" in Analysts" {
+		h.t.Errorf("want www-data let in, got %s", o)
+	}
+	if o := as("nobody"); o.code != 7 {
+		h.t.Errorf("want nobody else to reach it, got %s", o)
+	}
+	h.run("systemctl", "stop", "claimd-proxy.socket")
+	h.run("rm", "/etc/systemd/system/claimd-proxy.socket.d/unix.conf", "/etc/claimd/conf.d/40-proxy.toml")
+	h.run("systemctl", "daemon-reload")
+	h.run("systemctl", "restart", "claimd")
 }
 
 // socketGroup does what the unit says is needed for [server] socket_group.
