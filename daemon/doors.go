@@ -3,6 +3,7 @@ package daemon
 import (
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/admin"
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/gateway"
@@ -36,6 +38,7 @@ const answerTime = 10 * time.Second
 // stays, and closes what went. prepare, commit and close belong to one goroutine; list may be called at once with them.
 type doors struct {
 	log       *zap.Logger
+	gate      *access.Gate            // that the handlers ask
 	handlers  map[string]http.Handler // by the door's name
 	pace      pace
 	failed    chan error // a door that can accept no more; buffered for one
@@ -54,14 +57,14 @@ type door struct {
 	name    string
 	address string // as configured; "" where a socket unit hands it over
 	socket  *socket
-	server  *http.Server
+	server  server
 	drained *drainage
 	tls     atomic.Pointer[tls.Config] // for connections from now on; nil: without TLS
 }
 
-func newDoors(log *zap.Logger, handlers map[string]http.Handler, pace pace, systemd *Systemd, given *inherited) *doors {
+func newDoors(log *zap.Logger, gate *access.Gate, handlers map[string]http.Handler, pace pace, systemd *Systemd, given *inherited) *doors {
 	d := &doors{
-		log: log, handlers: handlers, pace: pace, failed: make(chan error, 1),
+		log: log, gate: gate, handlers: handlers, pace: pace, failed: make(chan error, 1),
 		systemd: systemd, inherited: given, handed: map[string][]*door{},
 	}
 	for name, sockets := range given.handed {
@@ -74,14 +77,18 @@ func newDoors(log *zap.Logger, handlers map[string]http.Handler, pace pace, syst
 
 func (d *doors) serve(door *door) {
 	door.drained = newDrainage()
-	door.server = gateway.NewServer(door.drained.handler(door.leaving(d.handlers[door.name])))
-	door.server.ConnState = door.drained.note
-	door.server.ErrorLog = newDoorLog(d.log)
+	server := gateway.NewServer(door.drained.handler(door.leaving(d.handlers[door.name])))
+	server.ConnState = door.drained.note
+	server.ErrorLog = newDoorLog(d.log)
+	server.WriteTimeout = answerTime
+	door.server = server
+	socket := net.Listener(door.socket)
 	switch door.name {
 	case doorProxy:
-		door.drained.goAway = proxy.SpeakHTTP2(door.server)
-	default:
-		door.server.WriteTimeout = answerTime
+		server.WriteTimeout = 0
+		door.drained.goAway = proxy.SpeakHTTP2(server)
+	case doorServer:
+		door.server, socket = gateway.NewFront(d.gate, server, door.drained.closing.Load), gateway.Raw(socket)
 	}
 	d.log.Info("listening", zap.String("door", door.name), zap.String("address", door.shown()))
 	d.warnOfOthers(door)
@@ -89,7 +96,7 @@ func (d *doors) serve(door *door) {
 		d.systemd.store(storedSocket{door.name, door.address}.name(), door.socket.listening())
 	}
 	d.running.Go(func() {
-		err := door.server.Serve(securing{acceptor{door.socket, door.drained.silence}, &door.tls})
+		err := door.server.Serve(securing{acceptor{socket, door.drained.silence}, &door.tls})
 		close(door.drained.served)
 		if door.drained.closing.Load() {
 			return

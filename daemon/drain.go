@@ -25,6 +25,13 @@ type drainage struct {
 	empty chan struct{}
 }
 
+// server is an http.Server, or a gateway.Front before one.
+type server interface {
+	Serve(net.Listener) error
+	SetKeepAlivesEnabled(bool)
+	Close() error
+}
+
 func newDrainage() *drainage {
 	return &drainage{silence: newSilence(maxUnasked, maxIdle), served: make(chan struct{}), goAway: func() {}, empty: make(chan struct{}, 1)}
 }
@@ -75,7 +82,7 @@ const askedAgain = 100 * time.Millisecond
 
 // drain ends all connections of the server and reports whether each request was answered within the limit. Connections
 // that have not asked anything by then are closed after the time unasked.
-func (d *drainage) drain(server *http.Server, socket net.Listener, grace, unasked, limit time.Duration) bool {
+func (d *drainage) drain(server server, socket net.Listener, grace, unasked, limit time.Duration) bool {
 	end, silent := time.NewTimer(limit), time.NewTimer(grace+unasked)
 	defer end.Stop()
 	defer silent.Stop()

@@ -88,7 +88,7 @@ var defaultMux = regexp.MustCompile(`DefaultServeMux|\bhttp\.(Handle|HandleFunc|
 
 // FAULTS 160: judging one request may break, and costs that request. A background loop that breaks has left something
 // half done: nothing catches its panic, the process ends and is started anew.
-func TestOnlyTheGateOutlivesAPanic(t *testing.T) {
+func TestOnlyTheGateAndItsFrontOutliveAPanic(t *testing.T) {
 	var found []string
 	for _, p := range packages(t) {
 		for _, file := range p.GoFiles {
@@ -106,7 +106,8 @@ func TestOnlyTheGateOutlivesAPanic(t *testing.T) {
 			})
 		}
 	}
-	if want := []string{"daemon/access/gate.go"}; !slices.Equal(found, want) {
+	// Recall lets Decide break again, and tell; the front stands where net/http does, which outlives a panic too.
+	if want := []string{"daemon/access/gate.go", "daemon/access/recall.go", "daemon/gateway/frontloop.go"}; !slices.Equal(found, want) {
 		t.Errorf("panics are caught in %q, want %q", found, want)
 	}
 }

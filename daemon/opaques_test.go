@@ -142,7 +142,7 @@ func TestTheSentenceTellsThatAProviderDoesNotAnswer(t *testing.T) {
 	ring := keys.NewRing(keys.Options{})
 	defer ring.Close()
 	loaded := loadedOpaque(t, vouching(t))
-	r := &reloader{opaques: newOpaques(zap.NewNop()), doors: newDoors(zap.NewNop(), nil, usualPace, nil, &inherited{})}
+	r := &reloader{opaques: newOpaques(zap.NewNop()), doors: newDoors(zap.NewNop(), nil, nil, usualPace, nil, &inherited{})}
 	defer r.opaques.close()
 	now := &running{loaded: loaded, providers: loaded.Open(ring), generation: 1, at: time.Now()}
 	r.state.Store(&state{running: now})

@@ -415,7 +415,7 @@ func TestTLSIsSwitchedOnAndOff(t *testing.T) {
 // A stranger shakes hands slowly, or not at all: 5 s after its connection it is closed. Here the time is shorter.
 func TestASlowHandshakeIsClosed(t *testing.T) {
 	t.Parallel()
-	d := newDoors(zap.NewNop(), map[string]http.Handler{doorProxy: http.NotFoundHandler()}, usualPace, nil, &inherited{})
+	d := newDoors(zap.NewNop(), nil, map[string]http.Handler{doorProxy: http.NotFoundHandler()}, usualPace, nil, &inherited{})
 	s, err := bind("127.0.0.1:0", ownOnly, false)
 	mustDo(t, err)
 	slow := &door{name: doorProxy, address: s.Addr().String(), socket: s}
@@ -427,7 +427,7 @@ func TestASlowHandshakeIsClosed(t *testing.T) {
 	d.secure([]*door{slow}, newTLS(&certificate))
 	d.serve(slow)
 	defer func() { d.shut(slow); d.running.Wait() }()
-	if got := slow.server.ReadHeaderTimeout; got != 5*time.Second {
+	if got := slow.server.(*http.Server).ReadHeaderTimeout; got != 5*time.Second {
 		t.Errorf("the handshake may take %s, want 5s", got)
 	}
 	conn, err := net.Dial("tcp", slow.shown())

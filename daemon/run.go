@@ -112,7 +112,7 @@ func (d *daemon) start(ctx context.Context, loaded *Loaded, seen string, given *
 	d.gate = access.NewGate(first, access.Options{
 		Log: d.log, Kept: d.options.Kept, Directory: d.directory,
 	})
-	d.doors = newDoors(d.log, map[string]http.Handler{
+	d.doors = newDoors(d.log, d.gate, map[string]http.Handler{
 		doorServer:  gateway.Handler(d.gate),
 		doorProxy:   proxy.Handler(d.gate, d.log),
 		doorMetrics: metrics.Handler(d.status),

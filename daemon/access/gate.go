@@ -147,27 +147,32 @@ func (g *Gate) Still(ctx context.Context, request Request) bool {
 // read makes the checks on the request itself, but for the characters of the token. spoofed is the identity header that
 // it brought.
 func (j *judgement) read(request Request) (raw, spoofed string) {
+	spoofed = j.readFields(request)
+	if j.reason != reason.None || j.public() {
+		return "", spoofed
+	}
+	raw, j.reason = unreadBearer(request.Header)
+	return raw, ""
+}
+
+// readFields is read without the token.
+func (j *judgement) readFields(request Request) (spoofed string) {
 	if !j.snapshot.config.Enabled {
 		j.reason = reason.Disabled
-		return "", ""
+		return ""
 	}
 	if !request.Strips {
 		if spoofed = j.snapshot.names.brought(request.Header); spoofed != "" {
 			j.reason = reason.HeaderSpoof
-			return "", spoofed
+			return spoofed
 		}
 	}
 	if j.snapshot.routes != nil && !request.Unrouted {
 		if j.asked = j.ask(&request); !j.asked {
 			j.reason = reason.OriginalRequest
-			return "", ""
-		}
-		if j.public() {
-			return "", ""
 		}
 	}
-	raw, j.reason = unreadBearer(request.Header)
-	return raw, ""
+	return ""
 }
 
 // judge judges the token, by what is kept of it or anew. false: the client went away before its turn came.
@@ -178,9 +183,8 @@ func (g *Gate) judge(ctx context.Context, j *judgement, decision *Decision, raw 
 		key = keyOf(raw)
 		if known := j.snapshot.kept.find(key, j.now); known != nil {
 			known.touch(j.now)
-			decision.Identity, decision.Headers, j.kept = known.identity, known.headers, true
-			j.identity, j.provider = known.identity, known.provider
-			j.again()
+			decision.Identity, decision.Headers = known.identity, known.headers
+			j.recall(known)
 			return true
 		}
 	}

@@ -110,11 +110,11 @@ func serve(t *testing.T, gate *access.Gate) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := gateway.NewServer(gateway.Handler(gate))
+	server := gateway.NewFront(gate, gateway.NewServer(gateway.Handler(gate)), nil)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = server.Serve(listener)
+		_ = server.Serve(gateway.Raw(listener))
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()

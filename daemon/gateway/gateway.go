@@ -39,8 +39,12 @@ func Handler(gate *access.Gate) http.Handler {
 // auth is the forward-auth check: any method, no body in the answer, every identity header where the request may pass.
 func auth(gate *access.Gate, w http.ResponseWriter, r *http.Request, original *access.Original) {
 	decision := gate.Decide(r.Context(), access.Request{Header: r.Header, Peer: peer(r), Original: original})
+	answerAuth(w, &decision)
+}
+
+func answerAuth(w http.ResponseWriter, decision *access.Decision) {
 	if !decision.Allowed() {
-		WriteDenial(w, &decision)
+		WriteDenial(w, decision)
 		return
 	}
 	header := w.Header()

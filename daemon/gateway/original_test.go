@@ -133,11 +133,11 @@ func TestAUnixSocketIsAPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := gateway.NewServer(gateway.Handler(gate))
+	server := gateway.NewFront(gate, gateway.NewServer(gateway.Handler(gate)), nil)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = server.Serve(listener)
+		_ = server.Serve(gateway.Raw(listener))
 	}()
 	defer func() {
 		_ = server.Close()
