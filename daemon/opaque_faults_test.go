@@ -50,7 +50,7 @@ func TestAnOpaqueTokenGoesToOneProviderAlone(t *testing.T) {
 	other, refuses := startVoucher(t)
 	p := plan{
 		provider: `user_prefix = "contoso:"`, groups: "Analysts = { providers = [\"contoso\", \"jumpcloud\", \"okta\"] }",
-		more: other.table("okta", `user_prefix = "okta:"`) + taking.table("jumpcloud", introspectionKeys(t, voucherSecret)),
+		more: other.table("okta", `user_prefix = "okta:"`) + taking.table("jumpcloud", "user_prefix = \"jumpcloud:\"\n"+introspectionKeys(t, voucherSecret)),
 	}
 	c := w.own(t, p)
 	takes.set(aToken, taking.active(nil))

@@ -426,7 +426,7 @@ func TestOnlyAnApplicationsOwnTokenIsAServiceAccounts(t *testing.T) {
 // understands a claims challenge gets one.
 func TestWhatWasRevokedIsRefusedFromTheNextRequestOn(t *testing.T) {
 	w := newWorld(t)
-	d := w.own(t, plan{})
+	d := w.own(t, plan{provider: `clock_skew = "1s"`})
 	issued := func(at time.Time, changes claims) string {
 		return w.mint(t, w.contoso, entratest.Request{User: "ada", Client: deskApp, Issued: at, Claims: changes})
 	}
@@ -450,19 +450,22 @@ func TestWhatWasRevokedIsRefusedFromTheNextRequestOn(t *testing.T) {
 		t.Errorf("got %s with %s", got, got.header.Get("WWW-Authenticate"))
 	}
 	got = fetch(t, http.MethodGet, d.gate+"/auth", http.Header{"Authorization": {"Bearer " + capable}})
-	wanted := fmt.Sprintf(`{"access_token":{"nbf":{"essential":true,"value":"%d"}}}`, changed.NotBefore.Unix()+1)
+	wanted := fmt.Sprintf(`{"access_token":{"nbf":{"essential":true,"value":"%d"}}}`, changed.NotBefore.Add(time.Second).Unix()+1)
 	challenge := `Bearer realm="` + contosoTenant + `", authorization_uri="` + w.contoso.URL() + "/" + contosoTenant +
 		`/oauth2/v2.0/authorize", error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(wanted)) + `"`
 	if got.status != 401 || got.reason != "revoked" || got.header.Get("WWW-Authenticate") != challenge {
 		t.Errorf("got %s with\n%s\nwant\n%s", got, got.header.Get("WWW-Authenticate"), challenge)
 	}
+	dated := changed.NotBefore.Truncate(time.Second) // as iat has whole seconds
+	time.Sleep(time.Until(dated.Add(time.Second)))   // what is dated later than now and clock_skew is not valid yet
 	for _, c := range []struct {
 		at   time.Time
 		want int
 	}{
-		{changed.NotBefore.Truncate(time.Second), 401}, // as iat has whole seconds
+		{dated, 401},
 		{changed.NotBefore.Add(-4 * time.Minute), 401},
-		{changed.NotBefore.Truncate(time.Second).Add(time.Second), 200},
+		{dated.Add(time.Second), 401}, // ahead, as clocks may differ by clock_skew
+		{dated.Add(2 * time.Second), 200},
 	} {
 		if got := d.ask(t, issued(c.at, nil)); got.status != c.want {
 			t.Errorf("issued %s after the revocation: got %s, want %d", c.at.Sub(changed.NotBefore), got, c.want)

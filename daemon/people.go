@@ -109,12 +109,14 @@ func (p *people) change(ctx context.Context, request admin.ChangeRequest, by str
 	}
 	shown := newDeclared(cfg).show(user)
 	var notBefore, passes time.Time
+	undated := false
 	if change.Action == directory.Revoke {
 		notBefore = p.directory.NotBefore(key.Hash())
 		passes = access.PassesFrom(cfg, key.Authority, notBefore)
+		undated = slices.ContainsFunc(cfg.Providers, func(p config.Provider) bool { return p.IsOIDC() && p.Issuer == key.Authority })
 	}
 	return admin.Changed{
-		NotBefore: notBefore, Passes: passes,
+		NotBefore: notBefore, Passes: passes, Undated: undated,
 		Changed: changed, Action: request.Action, Provider: provider, Key: key,
 		User: user.User, Name: strings.TrimSpace(user.First + " " + user.Last),
 		Before: change.Before, After: change.After,

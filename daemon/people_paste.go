@@ -8,7 +8,6 @@ import (
 	"github.com/claimd/claimd/daemon/access"
 	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/directory"
-	"github.com/claimd/claimd/daemon/entra"
 )
 
 // named makes values of one provider's groups or roles claim of the texts.
@@ -42,32 +41,26 @@ func pasteLines(cfg *config.Config, kind directory.Kind, values []directory.Unma
 		declared[local.Name] = true
 	}
 	var lines []string
-	foreign := writesForeignIDs(cfg, kind)
 	for _, value := range order {
-		if foreign || !entra.IsGUID(value) {
-			lines = append(lines, pasteLine(cfg, declared, value, providers[value]))
-		} else {
-			lines = append(lines, pasteLine(cfg, declared, value, nil))
+		from := providers[value]
+		if !cfg.NeedsProviders(localsKey(kind), value) {
+			from = nil
 		}
+		lines = append(lines, pasteLine(cfg, declared, value, from))
 		declared[value] = true
 	}
 	return lines
 }
 
-// writesForeignIDs reports whether a provider could write an object ID of another one's into the claim of the kind: one
-// that is not Entra ID, or of whose tokens another claim is read than groups, which holds what a tenant likes. Then a name
-// that is an object ID needs `providers` as any other does.
-func writesForeignIDs(cfg *config.Config, kind directory.Kind) bool {
-	return slices.ContainsFunc(cfg.Providers, func(p config.Provider) bool {
-		claim := p.Claims.Groups
-		if kind == directory.Roles {
-			claim = p.Claims.Roles
-		}
-		return p.IsOIDC() || claim != "groups" && claim != "/groups"
-	})
+// localsKey is the key that the kind's locals stand under.
+func localsKey(kind directory.Kind) string {
+	if kind == directory.Roles {
+		return "roles"
+	}
+	return "groups"
 }
 
-// pasteLine names the providers where there are several; nil: any may name the value.
+// pasteLine names the providers; nil: any may name the value.
 func pasteLine(cfg *config.Config, declared map[string]bool, value string, providers []string) string {
 	if value == "" {
 		return `# "" cannot be declared: an empty claim value names nothing`
@@ -78,7 +71,7 @@ func pasteLine(cfg *config.Config, declared map[string]bool, value string, provi
 	if name, ok := alike(cfg, declared, value); ok {
 		return "# " + access.TOMLKey(value) + " is the same name as " + access.TOMLKey(name) + " while case_sensitive is false"
 	}
-	if len(cfg.Providers) < 2 || providers == nil {
+	if providers == nil {
 		return access.TOMLKey(value) + ` = ""`
 	}
 	slices.Sort(providers)

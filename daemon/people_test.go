@@ -46,6 +46,7 @@ user_prefix = "n:"
 tenant_id = "` + southTenant + `"
 application_id = "b7c0951e-64fa-4d38-8e21-5f09d3a7168c"
 client_application_ids = ["90e5d2c7-3b18-4fa6-a7d4-c2f86b019e35"]
+user_prefix = "s:"
 [provider.south.claims]
 user = "employee_id"
 `
@@ -88,7 +89,7 @@ func (p *people) seen(t *testing.T, provider, tenant, id, user string, groups ..
 	sighting := &directory.Sighting{
 		Key: directory.Key{Authority: tenant, ID: id}, At: time.Now(), Provider: provider, User: user, Client: "90e5d2c7-3b18-4fa6-a7d4-c2f86b019e35",
 		First: "Ada", Email: "ada@contoso.example",
-		Claims: map[string]json.RawMessage{"groups": text, "": nil, "employee_id": json.RawMessage(`"` + user + `"`)},
+		Claims: map[string]json.RawMessage{"groups": text, "": nil, "employee_id": json.RawMessage(`"` + strings.TrimPrefix(user, "s:") + `"`)},
 	}
 	declared := localsOf(p.serving().Config, directory.Groups)
 	for _, group := range groups {
@@ -269,7 +270,7 @@ active = false
 	p, _ := peopleOf(t, text)
 	p.seen(t, "north", northTenant, adaID, "n:"+adaID, "Analysts", "Visitors")
 	p.seen(t, "north", northTenant, bobID, "n:"+bobID)
-	p.seen(t, "south", southTenant, nobodyID, "E-17", "Analysts", "Retired")
+	p.seen(t, "south", southTenant, nobodyID, "s:E-17", "Analysts", "Retired")
 	p.seen(t, "old", goneTenant, adaID, "o:"+adaID, "Visitors")
 	p.directory.Seen(&directory.Sighting{Key: directory.Key{Authority: northTenant, ID: nightlyID}, At: time.Now(), Provider: "north", App: true, User: "n:" + nightlyID})
 
@@ -291,7 +292,7 @@ active = false
 		}
 	}
 	want := map[string]string{
-		"n:" + adaID: "active ", "n:" + bobID: "active  blocked", "E-17": "active  blocked", "o:" + adaID: "active  gone",
+		"n:" + adaID: "active ", "n:" + bobID: "active  blocked", "s:E-17": "active  blocked", "o:" + adaID: "active  gone",
 		"n:" + nightlyID: "active nightly export blocked",
 	}
 	if !reflect.DeepEqual(said, want) {

@@ -74,7 +74,7 @@ func (c *checker) checkPrefixPair(first, second *Provider) {
 		c.fault(path, "provider "+name+" has the prefix "+strconv.Quote(first.UserPrefix)+" too",
 			"give each provider a prefix of its own")
 	case mayCollide(first, second), mayCollide(second, first):
-		c.notice(path, "a user here can have the same user name as one of provider "+name,
+		c.fault(path, "a user here can have the same user name as one of provider "+name,
 			"choose prefixes of which none begins with the other")
 	}
 }

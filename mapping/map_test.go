@@ -217,7 +217,7 @@ func TestOnlyTheSameBytesMatch(t *testing.T) {
 func TestWhoTheCallerIs(t *testing.T) {
 	rules := mapping.Rules{
 		CaseSensitive: true,
-		Providers:     []mapping.Provider{{Name: "contoso", UserPrefix: "c:", UserIsGUID: true}, {Name: "jumpcloud"}},
+		Providers:     []mapping.Provider{{Name: "contoso", UserPrefix: "c:", UserIsGUID: true}, {Name: "jumpcloud", UserPrefix: "j:"}},
 		Groups: []mapping.Local{{Name: "Analysts", Providers: []string{"contoso", "jumpcloud"}}, {Name: "Contoso", Values: []string{"staff"}, Providers: []string{"contoso"}},
 			{Name: "Jump", Values: []string{"staff"}, Providers: []string{"jumpcloud"}}},
 		Users: []mapping.User{
@@ -237,16 +237,16 @@ func TestWhoTheCallerIs(t *testing.T) {
 				Groups: []string{"Analysts", "Jump"}, Roles: []string{}}},
 		{"D19 profile claims of another type are empty", "jumpcloud", "bob",
 			mapping.Claims{Email: list("bob@contoso.com"), FirstName: mapping.Value{Kind: mapping.Other}, LastName: mapping.Value{Text: "B."}},
-			mapping.Identity{Provider: "jumpcloud", ID: "bob", User: "bob", Groups: []string{}, Roles: []string{}}},
+			mapping.Identity{Provider: "jumpcloud", ID: "bob", User: "j:bob", Groups: []string{}, Roles: []string{}}},
 		{"B5 the e-mail address decides nothing", "jumpcloud", "eve",
 			mapping.Claims{Email: str("ada")},
-			mapping.Identity{Provider: "jumpcloud", ID: "eve", User: "eve", Email: "ada", Groups: []string{}, Roles: []string{}}},
+			mapping.Identity{Provider: "jumpcloud", ID: "eve", User: "j:eve", Email: "ada", Groups: []string{}, Roles: []string{}}},
 		{"B11 what [[user]] adds", "jumpcloud", "ada", mapping.Claims{},
-			mapping.Identity{Provider: "jumpcloud", ID: "ada", User: "ada", Groups: []string{"Contoso"}, Roles: []string{}}},
+			mapping.Identity{Provider: "jumpcloud", ID: "ada", User: "j:ada", Groups: []string{"Contoso"}, Roles: []string{}}},
 		{"an id that is no GUID compares by bytes", "jumpcloud", "Ada", mapping.Claims{},
-			mapping.Identity{Provider: "jumpcloud", ID: "Ada", User: "Ada", Groups: []string{}, Roles: []string{}}},
+			mapping.Identity{Provider: "jumpcloud", ID: "Ada", User: "j:Ada", Groups: []string{}, Roles: []string{}}},
 		{"one value names what its provider may name", "jumpcloud", "bob", mapping.Claims{Groups: str("staff")},
-			mapping.Identity{Provider: "jumpcloud", ID: "bob", User: "bob", Groups: []string{"Jump"}, Roles: []string{}}},
+			mapping.Identity{Provider: "jumpcloud", ID: "bob", User: "j:bob", Groups: []string{"Jump"}, Roles: []string{}}},
 		{"the same value of another provider", "contoso", export, mapping.Claims{Groups: str("staff")},
 			mapping.Identity{Provider: "contoso", ID: export, User: "c:" + export, Groups: []string{"Contoso"}, Roles: []string{}}},
 	}
@@ -265,7 +265,7 @@ func TestWhoTheCallerIs(t *testing.T) {
 
 // The user claim names who calls; nothing that is empty or of another shape may (FAULTS 76).
 func TestUserID(t *testing.T) {
-	policy := compile(t, mapping.Rules{Providers: []mapping.Provider{{Name: "guid", UserIsGUID: true, UserPrefix: "g:"}, {Name: "text"}}})
+	policy := compile(t, mapping.Rules{Providers: []mapping.Provider{{Name: "guid", UserIsGUID: true, UserPrefix: "g:"}, {Name: "text", UserPrefix: "t:"}}})
 	tests := []struct {
 		name           string
 		claim          mapping.Value

@@ -250,7 +250,7 @@ func (d dice) rules() mapping.Rules {
 	r.DefaultGroups, r.DefaultRoles = d.some(groups, 1), d.some(roles, 1)
 	settings := append([]string{"", ""}, d.words...)
 	for i, name := range []string{"one", "two"} {
-		p := mapping.Provider{Name: name, UserPrefix: []string{"", "2:"}[i], AdminValue: settings[d.IntN(len(settings))], RolesForApps: d.IntN(2) == 0}
+		p := mapping.Provider{Name: name, UserPrefix: []string{"1:", "2:"}[i], AdminValue: settings[d.IntN(len(settings))], RolesForApps: d.IntN(2) == 0}
 		if group := settings[d.IntN(len(settings))]; !slices.Contains(r.DefaultGroups, group) {
 			p.AdminGroup = group
 		}

@@ -29,11 +29,14 @@ configured it is the tenant ID, or the issuer. deactivate, invite and revoke tak
 never seen, too.
 
 revoke refuses every token of the user that was issued up to now, with 401 revoked, so that he must
-sign in again; his state stays as it is. Entra ID dates tokens up to 5 minutes back: a token that
-is issued right after may look older, and be refused, so new sign-ins pass for certain from 5
-minutes after the revocation on. Clients that declare cp1 get a claims challenge. What was revoked
-stays revoked, also when the user is forgotten. Users of a provider with opaque_tokens = "userinfo",
-which does not tell when a token was issued, cannot be revoked.
+sign in again; his state stays as it is. As the provider's clock may be ahead of this host's,
+tokens that are dated up to clock_skew later are refused too; and Entra ID dates tokens up to 5
+minutes back. So a token that is issued right after may be refused, and new sign-ins pass from
+clock_skew after the revocation on, Entra ID's from 5 minutes and clock_skew. The date is iat, or
+nbf where an OpenID provider writes no iat; where it writes neither, every token of the user stays
+refused. Clients that declare cp1 get a claims challenge. What was revoked stays revoked, also when
+the user is forgotten. Users of a provider with opaque_tokens = "userinfo", which does not tell when
+a token was issued, cannot be revoked.
 
 A change is on disk when claimctl ends, and holds from the next request on, for tokens that were
 verified before too; on every host within 1 s where several share one PostgreSQL. Who made it is
@@ -115,7 +118,11 @@ func changedText(c admin.Changed) string {
 		p.line("nobody of this id has come%s yet", from(c.Provider))
 	}
 	if c.Action == directory.Revoke {
-		p.line("new sign-ins pass from %s on at the latest: the provider may date tokens some minutes back", clockUTC(c.Passes))
+		why := "clocks may differ, and the provider may date tokens some minutes back"
+		if c.Undated {
+			why = "clocks may differ; tokens with neither iat nor nbf stay refused"
+		}
+		p.line("new sign-ins pass from %s on at the latest: %s", clockUTC(c.Passes), why)
 		if c.After == directory.Inactive {
 			p.line("he is inactive all the same: claimctl users activate lets him in again")
 		}

@@ -1,10 +1,12 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/claimd/claimd/daemon/config"
 	"github.com/claimd/claimd/daemon/reason"
 )
 
@@ -123,7 +125,7 @@ func (j *judgement) adviseScope() advice {
 	}
 	if j.provider.config.IsOIDC() {
 		return advice{
-			why:  "scope holds " + orNone(scopeWords(j.claims.Scopes)) + "; missing: " + orNone(missing),
+			why:  j.scopeClaim() + " holds " + orNone(scopeWords(j.claims.Scopes)) + "; missing: " + orNone(missing),
 			mend: "let the client ask for " + strings.Join(missing, " ") + "; or take it out of required_scopes under " + j.table(),
 		}
 	}
@@ -176,11 +178,61 @@ func (j *judgement) someGroup() string {
 
 // usual is what mends the reason in general, with the names of this configuration where they are clear.
 func (j *judgement) usual(r reason.Reason) string {
-	mend := strings.ReplaceAll(r.Mend(), "APPLICATION_ID", j.applicationID())
+	mend := strings.ReplaceAll(j.mendOf(r), "APPLICATION_ID", j.applicationID())
 	if j.provider != nil {
 		mend = strings.ReplaceAll(mend, "[provider.NAME", "[provider."+j.provider.config.Name)
 	}
 	return mend
+}
+
+// mendOf words it for the provider's kind, or for all of the configuration while it is not known whose the token is.
+func (j *judgement) mendOf(r reason.Reason) string {
+	providers := j.snapshot.config.Providers
+	entraIDs := slices.ContainsFunc(providers, func(p config.Provider) bool { return !p.IsOIDC() })
+	switch {
+	case r == reason.Issuer:
+		return mendIssuer(providers)
+	case j.provider != nil && j.provider.config.IsOIDC(), j.provider == nil && !entraIDs:
+		return cmp.Or(mendElsewhere(r), r.Mend())
+	}
+	return r.Mend()
+}
+
+// mendIssuer tells what to compare the issuer with.
+func mendIssuer(providers []config.Provider) string {
+	var with []string
+	for _, p := range providers {
+		if p.IsOIDC() {
+			with = append(with, "issuer under [provider."+p.Name+"], byte for byte")
+			continue
+		}
+		with = append(with, "tenant_id and cloud under [provider."+p.Name+"]")
+	}
+	if len(with) == 0 || len(with) > maxListed {
+		return reason.Issuer.Mend()
+	}
+	return "compare the issuer with " + strings.Join(with, ", and ")
+}
+
+// mendElsewhere is what mends the reason at providers that are not Entra ID; "": it is no other.
+func mendElsewhere(r reason.Reason) string {
+	switch r {
+	case reason.Algorithm:
+		return "look at algorithms under [provider.NAME], and at what the provider signs access tokens with"
+	case reason.Key:
+		return "look at claimctl keys, and whether the token comes from the issuer under [provider.NAME]"
+	case reason.Audience:
+		return "let the client ask for a token for this API, and look at audiences under [provider.NAME]"
+	case reason.Lifetime:
+		return "ask the provider for a new token"
+	case reason.GraphToken:
+		return "let the client ask for a token for this API instead"
+	case reason.MissingClaim:
+		return "if it is the user claim, look at user under [provider.NAME.claims]"
+	case reason.ClaimType:
+		return "look at the claim names under [provider.NAME.claims]: groups and roles hold strings, and user one string"
+	}
+	return ""
 }
 
 // applicationID gives the application that the token should be for, as far as that is clear.
@@ -194,6 +246,9 @@ func (j *judgement) applicationID() string {
 	}
 	return "APPLICATION_ID"
 }
+
+// claimsTable names the table of the provider's claims as the files spell it.
+func (j *judgement) claimsTable() string { return "[provider." + j.provider.config.Name + ".claims]" }
 
 // table names the provider's table as the files spell it.
 func (j *judgement) table() string { return "[provider." + j.provider.config.Name + "]" }

@@ -48,7 +48,7 @@ func (j *judgement) adviseBlocked() advice {
 		}
 	}
 	id := j.id
-	if _, off := j.provider.off[stateKey(id)]; !off {
+	if _, off := j.provider.off[stateKey(j.provider.config, id)]; !off {
 		id = j.claims.ObjectID
 	}
 	return advice{

@@ -74,9 +74,10 @@ func TestANaughtyStringIsCleanedOrStays(t *testing.T) {
 func TestANaughtyNameToPasteIsThatName(t *testing.T) {
 	names := vectors.NaughtyStrings(t)[1:]
 	text := "[groups]\n"
+	j := &judgement{snapshot: &Snapshot{config: &config.Config{}}, provider: &provider{config: &config.Provider{}}}
 	for _, name := range names {
 		step := mapping.Step{Source: mapping.FromGroups, Value: name}
-		_, line, _ := strings.Cut(groupLines([]mapping.Step{step}), "\n")
+		_, line, _ := strings.Cut(j.groupLines([]mapping.Step{step}), "\n")
 		if strings.ContainsFunc(line, unicode.IsControl) {
 			t.Errorf("%+q: the line to paste is %+q", name, line)
 		}

@@ -39,11 +39,15 @@ func (j *judgement) userID() reason.Reason {
 }
 
 func (j *judgement) guest() reason.Reason {
-	if j.provider.config.Guests != config.GuestsAllow && j.claims.Guest() {
+	if j.provider.config.Guests != config.GuestsAllow && j.isGuest() {
 		return reason.Guest
 	}
 	return reason.None
 }
+
+// isGuest reports whether the caller is a guest of the tenant. idp and acct say so in Entra ID's tokens alone: other
+// providers write there what they like (Duende IdentityServer has idp = "local" in every access token).
+func (j *judgement) isGuest() bool { return !j.provider.config.IsOIDC() && j.claims.Guest() }
 
 func (j *judgement) mapped() reason.Reason {
 	identity, err := j.mapIdentity(j.values)

@@ -341,6 +341,28 @@ func TestExplainOfADisabledConfigurationWithoutKeys(t *testing.T) {
 	}
 }
 
+// What mends a refusal, as denials shows it, spoke of the tenant and of application IDs where no provider has any.
+func TestWhatMendsARefusalWithoutEntraIDDoesNotSpeakOfIt(t *testing.T) {
+	jumpcloud := config.Provider{Name: "jumpcloud", Kind: config.KindOIDC}
+	for _, known := range []*provider{nil, {config: &jumpcloud}} {
+		j := judgement{snapshot: &Snapshot{config: &config.Config{Providers: []config.Provider{jumpcloud}}}, provider: known}
+		for _, r := range []reason.Reason{
+			reason.Algorithm, reason.Key, reason.GraphToken, reason.Issuer, reason.Audience, reason.Lifetime, reason.MissingClaim, reason.ClaimType,
+		} {
+			for _, foreign := range []string{"Entra", "tenant", "cloud under", "application_id", "APPLICATION_ID", "mapping", "GUID", "profile"} {
+				if got := j.usual(r); strings.Contains(got, foreign) {
+					t.Errorf("%s: %q speaks of %s", r, got, foreign)
+				}
+			}
+		}
+	}
+	j := judgement{snapshot: &Snapshot{config: &config.Config{Providers: []config.Provider{{Name: "contoso"}, jumpcloud}}}}
+	want := "compare the issuer with tenant_id and cloud under [provider.contoso], and issuer under [provider.jumpcloud], byte for byte"
+	if got := j.usual(reason.Issuer); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // An example names a group even where none is declared yet, and a list in a sentence stays short.
 func TestWordsForOddCases(t *testing.T) {
 	j := judgement{snapshot: &Snapshot{config: &config.Config{Providers: make([]config.Provider, 2)}}}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,12 +119,23 @@ func TestWhatIsKeptEndsWithTheAnswerOfGraph(t *testing.T) {
 	}
 }
 
-// Nobody knows yet where Graph stands, or no Graph was opened: that is no user without groups.
+// Nobody knows yet where Graph stands, or no Graph was opened: that is no user without groups. Without a daemon claimctl
+// explain opens none; it said that the provider's documents had not told where Graph stands, and whoever looked there found
+// nothing.
 func TestWithoutAGraphTheGroupsAreUnknown(t *testing.T) {
 	a := newAsking(t, nil)
 	raw := a.collector(t)
-	for _, graphs := range []Graphs{nil, {"contoso": func() *graph.Graph { return nil }}} {
-		a.gate.Snapshot().AskGraphs(graphs)
+	for _, c := range []struct {
+		graphs Graphs
+		want   string
+	}{
+		{nil, "Microsoft Graph does not tell them: it is asked by the running claimd alone.\nTo change it: start claimd"},
+		{Graphs{"contoso": func() *graph.Graph { return nil }}, "Microsoft Graph does not tell them: the provider's documents have not told yet where it stands.\n"},
+	} {
+		a.gate.Snapshot().AskGraphs(c.graphs)
+		if e := a.gate.Snapshot().Explain(t.Context(), raw, a.now); !strings.Contains(e.Sentence, c.want) {
+			t.Errorf("want %q, got %q", c.want, e.Sentence)
+		}
 		d := a.decide(t, raw)
 		if d.Reason != reason.GraphUnavailable || d.RetryAfter != retryUnavailable {
 			t.Errorf("got %q, retry after %s", d.Reason, d.RetryAfter)
@@ -154,23 +166,31 @@ func TestGraphIsAskedLast(t *testing.T) {
 	}
 }
 
-// A user can be revoked by the id that claims.user gives or by his object ID, and by a token without iat nobody comes in.
-func TestRevokedByEitherIDIsRevoked(t *testing.T) {
+// A token without a date lets nobody in, and one that is dated ahead no further than clocks may differ may be an old one.
+func TestWhatADateSaysOfARevocation(t *testing.T) {
 	for _, c := range []struct {
 		issued, until time.Time
+		skew          time.Duration
 		want          bool
 	}{
-		{time.Unix(100, 0), time.Time{}, false},
-		{time.Unix(100, 0), time.Unix(99, 999_999_000), false},
-		{time.Unix(100, 0), time.Unix(100, 0), true},
-		{time.Unix(100, 0), time.Unix(100, 1000), true},
-		{time.Time{}, time.Unix(100, 0), true},
-		{time.Time{}, time.Time{}, false},
+		{time.Unix(100, 0), time.Time{}, 0, false},
+		{time.Unix(100, 0), time.Time{}, time.Minute, false},
+		{time.Unix(100, 0), time.Unix(99, 999_999_000), 0, false},
+		{time.Unix(100, 0), time.Unix(100, 0), 0, true},
+		{time.Unix(100, 0), time.Unix(100, 1000), 0, true},
+		{time.Unix(160, 0), time.Unix(99, 999_999_000), time.Minute, false},
+		{time.Unix(160, 0), time.Unix(100, 0), time.Minute, true},
+		{time.Time{}, time.Unix(100, 0), 0, true},
+		{time.Time{}, time.Time{}, 0, false},
 	} {
-		if got := refusedAt(c.issued, c.until); got != c.want {
-			t.Errorf("issued %s, revoked until %s: got %v", c.issued, c.until, got)
+		if got := refusedAt(c.issued, c.until, c.skew); got != c.want {
+			t.Errorf("issued %s, revoked until %s, skew %s: got %v", c.issued, c.until, c.skew, got)
 		}
 	}
+}
+
+// A user can be revoked by the id that claims.user gives or by his object ID.
+func TestRevokedByEitherIDIsRevoked(t *testing.T) {
 	for _, id := range []string{reader, "ada@contoso.example"} {
 		k := newKnowing(t, func(c *config.Config) { c.Providers[0].Claims.User = "email" })
 		raw := k.mint(entratest.Request{User: "reader"})

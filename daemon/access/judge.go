@@ -47,6 +47,7 @@ type check struct {
 	name   string
 	caller token.Caller // whose tokens it concerns; 0 = everyone's
 	routed bool         // it concerns requests that a route decides about
+	entra  bool         // it concerns the tokens of Entra ID
 	judge  func(*judgement) reason.Reason
 	show   func(*judgement, *reason.Check)
 }
@@ -61,18 +62,18 @@ const (
 
 // order holds the checks after `client`. It is never written to.
 var order = [...]check{
-	{"service account", token.AppOnly, false, (*judgement).account, (*judgement).showAccount},
-	{"scope", token.Delegated, false, (*judgement).scope, (*judgement).showScope},
-	{checkUserID, token.Delegated, false, (*judgement).userID, (*judgement).showUserID},
-	{"guest", token.Delegated, false, (*judgement).guest, (*judgement).showGuest},
-	{"user state", 0, false, (*judgement).state, (*judgement).showState},
-	{"revoked", 0, false, (*judgement).revoked, (*judgement).showRevoked},
-	{"overage", token.Delegated, false, (*judgement).overage, (*judgement).showOverage},
-	{checkMapping, 0, false, (*judgement).mapped, (*judgement).showMapped},
-	{checkNoGroup, 0, false, (*judgement).group, (*judgement).showGroup},
-	{checkRoute, 0, true, (*judgement).routed, (*judgement).showRouted},
-	{"step_up", 0, true, (*judgement).stepUp, (*judgement).showStepUp},
-	{"header_size", 0, false, (*judgement).render, (*judgement).showRender},
+	{name: "service account", caller: token.AppOnly, judge: (*judgement).account, show: (*judgement).showAccount},
+	{name: "scope", caller: token.Delegated, judge: (*judgement).scope, show: (*judgement).showScope},
+	{name: checkUserID, caller: token.Delegated, judge: (*judgement).userID, show: (*judgement).showUserID},
+	{name: "guest", caller: token.Delegated, entra: true, judge: (*judgement).guest, show: (*judgement).showGuest},
+	{name: "user state", judge: (*judgement).state, show: (*judgement).showState},
+	{name: "revoked", judge: (*judgement).revoked, show: (*judgement).showRevoked},
+	{name: "overage", caller: token.Delegated, judge: (*judgement).overage, show: (*judgement).showOverage},
+	{name: checkMapping, judge: (*judgement).mapped, show: (*judgement).showMapped},
+	{name: checkNoGroup, judge: (*judgement).group, show: (*judgement).showGroup},
+	{name: checkRoute, routed: true, judge: (*judgement).routed, show: (*judgement).showRouted},
+	{name: "step_up", routed: true, judge: (*judgement).stepUp, show: (*judgement).showStepUp},
+	{name: "header_size", judge: (*judgement).render, show: (*judgement).showRender},
 }
 
 // judge takes the token through all checks.
@@ -90,7 +91,7 @@ func (j *judgement) judge(ctx context.Context, raw string) {
 
 // take makes one check, if it concerns the caller; false ends the judgement.
 func (j *judgement) take(c *check) bool {
-	if c.caller != 0 && c.caller != j.claims.Caller || c.routed && !j.asked {
+	if c.caller != 0 && c.caller != j.claims.Caller || c.routed && !j.asked || c.entra && j.provider.config.IsOIDC() {
 		return true
 	}
 	verdict := c.judge(j)

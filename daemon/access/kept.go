@@ -51,7 +51,7 @@ type keptIdentity struct {
 	invited  bool          // see judgement.invited
 	changes  uint64        // of the provider's keys, read before the token was verified
 	verified time.Time     // wall clock; a clock that was set back behind it makes nothing valid
-	issued   time.Time     // iat
+	issued   time.Time     // see token.Claims
 	lease    *opaque.Lease // of what a provider said of a token that is no JWT; nil: the token said it itself
 	answer   *graph.Answer // what Microsoft Graph said of the groups, for its end alone; nil: they were in the token
 	touched  atomic.Int64  // the minute in which the directory was told last that the user came
@@ -76,7 +76,7 @@ func (k *keptIdentity) holds(now time.Time) bool {
 func (k *keptIdentity) welcome() bool {
 	d := k.provider.directory
 	return d == nil || standingOf(stateOf(d, k.hash, k.other), k.invited) == welcome && !d.Wants(k.hash) &&
-		!refusedAt(k.issued, revokedUntil(d, k.hash, k.other))
+		!refusedAt(k.issued, revokedUntil(d, k.hash, k.other), k.provider.config.ClockSkew)
 }
 
 // touch tells the directory once a minute that the user came again.
@@ -95,7 +95,8 @@ func minuteOf(now time.Time) int64 { return now.Unix() / 60 }
 
 func (k *keptIdentity) weight() uint32 {
 	i := k.identity
-	size := keptOverhead + i.marks.weight() + len(i.ID) + len(i.User) + len(i.Email) + len(i.FirstName) + len(i.LastName) + len(i.Scopes)
+	size := keptOverhead + i.marks.weight() + len(i.ID) + len(i.User) + len(i.Email) + len(i.FirstName) + len(i.LastName) +
+		len(i.ClientID) + len(i.Scopes)
 	// The names of groups and roles are those of the configuration: only their headers (16 bytes) are this identity's.
 	size += 16 * (len(i.Groups) + len(i.Roles))
 	if k.answer != nil {

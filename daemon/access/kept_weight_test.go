@@ -11,6 +11,16 @@ import (
 	"github.com/claimd/claimd/mapping"
 )
 
+// The client's id is a GUID of 36 bytes at Entra ID. At any other provider it is what the token says, up to some 24 kB of
+// it, and was not counted in what is kept for a token of such a client: 12 MiB of kept identities would have been 300.
+func TestTheClientsIDIsCountedInWhatIsKept(t *testing.T) {
+	client := strings.Repeat("c", 20<<10)
+	kept := &keptIdentity{identity: &Identity{Identity: mapping.Identity{ID: "5f1a", User: "5f1a"}, ClientID: client}}
+	if got := kept.weight(); int(got) < len(client) {
+		t.Errorf("an identity with a client id of %d bytes is counted as %d bytes", len(client), got)
+	}
+}
+
 // A bound in bytes that counts others than those of the heap bounds nothing: what each kept identity is said to weigh is
 // held against what the heap grows by, the cache's own share and whatever an identity might hold on to of its token
 // included.

@@ -34,7 +34,7 @@ func (j *judgement) adviseNoGroup() advice {
 		a.mend = near
 		return a
 	}
-	a.paste = groupLines(unmatched)
+	a.paste = j.groupLines(unmatched)
 	return a
 }
 
@@ -43,14 +43,22 @@ func (j *judgement) adviseNoValues(claim string) advice {
 	if claim == "" {
 		return advice{
 			why:  "claims.groups is switched off, so only default_groups and [[user]] give groups",
-			mend: "set groups under [provider." + j.provider.config.Name + ".claims], or add groups at a [[user]] with id " + quoted(j.id),
+			mend: "set groups under " + j.claimsTable() + ", or add groups at a [[user]] with id " + quoted(j.id),
 		}
 	}
 	return advice{
-		why: fmt.Sprintf("the claim %s is %s", quoted(claim), emptyWords(j.value(j.provider.config.Claims.Groups))),
-		mend: "emit groups in the access token (groupMembershipClaims in the API's app registration, section accessToken), " +
-			"and assign the user to one that is declared",
+		why:  fmt.Sprintf("the claim %s is %s", quoted(claim), emptyWords(j.value(j.provider.config.Claims.Groups))),
+		mend: j.emitGroups(),
 	}
+}
+
+func (j *judgement) emitGroups() string {
+	const assign = ", and assign the user to one that is declared"
+	if j.provider.config.IsOIDC() {
+		return "have the provider write the user's groups into the access token, or let groups under " + j.claimsTable() +
+			" name the claim that holds them" + assign
+	}
+	return "emit groups in the access token (groupMembershipClaims in the API's app registration, section accessToken)" + assign
 }
 
 func emptyWords(v mapping.Value) string {
@@ -96,14 +104,18 @@ func nearWords(value string, near mapping.Near) string {
 	return words
 }
 
-// groupLines gives what to paste for the first of the values.
-func groupLines(steps []mapping.Step) string {
+// groupLines gives what to paste for the first of the values. No line is a fault of the configuration that they are for.
+func (j *judgement) groupLines(steps []mapping.Step) string {
 	lines := []string{"# under [groups]"}
 	for i, step := range steps {
 		if i == examples {
 			break
 		}
-		lines = append(lines, TOMLKey(step.Value)+` = ""`)
+		declared := ` = ""`
+		if j.snapshot.config.NeedsProviders("groups", step.Value) {
+			declared = " = { providers = [" + TOMLString(j.provider.config.Name) + "] }"
+		}
+		lines = append(lines, TOMLKey(step.Value)+declared)
 	}
 	return strings.Join(lines, "\n")
 }

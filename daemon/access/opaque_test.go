@@ -153,7 +153,7 @@ func TestWhoIsDeactivatedIsOutWithAnOpaqueTokenToo(t *testing.T) {
 	v.says = v.active(said{"iat": nil})
 	v.want("one that does not say when", "revoked", 3)
 	list := v.gate.Denials().List("")
-	if got := list[len(list)-1].Mend; got != "have the provider write iat; where it does not say when a token was issued, a new one is refused like an old one" {
+	if got := list[len(list)-1].Mend; got != "have the provider write iat or nbf; where it does not say when a token was issued, a new one is refused like an old one" {
 		t.Errorf("mend: %s", got)
 	}
 }

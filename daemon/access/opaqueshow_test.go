@@ -11,7 +11,7 @@ import (
 // An administrator who asks why sees the provider's word, and then each check on it as on a token.
 func TestExplainShowsWhatTheProviderSays(t *testing.T) {
 	const asked = "pass opaque_token: the introspection endpoint of [provider.jumpcloud] vouches for it; asked again from UNTIL on"
-	const tail = "pass user id: \"5f1a\"\npass guest: a member of the tenant\n" +
+	const tail = "pass user id: \"5f1a\"\n" +
 		"pass user state: not switched off in the configuration; the directory of users was not asked\n" +
 		"pass revoked: the directory of users was not asked\npass overage: no overage marker\n"
 	const end = "pass no_group: groups: Analysts\npass header_size: "

@@ -109,10 +109,13 @@ func (j *judgement) overage() reason.Reason {
 
 // askGraph asks about the user by the object ID of the token, never by a claim that claims.user names.
 func (j *judgement) askGraph() (graph.Answer, *graph.Unavailable) {
-	var g *graph.Graph
-	if j.provider.graph != nil {
-		g = j.provider.graph()
+	if j.provider.graph == nil {
+		return graph.Answer{}, &graph.Unavailable{
+			Kind: graph.Network, Problem: "it is asked by the running claimd alone", RetryAfter: retryUnavailable,
+			Hint: "start claimd, or let claimctl explain find its admin socket",
+		}
 	}
+	g := j.provider.graph()
 	if g == nil {
 		return graph.Answer{}, &graph.Unavailable{
 			Kind: graph.Network, Problem: "the provider's documents have not told yet where it stands", RetryAfter: retryUnavailable,

@@ -39,6 +39,13 @@ func (j *judgement) overageWords() string {
 
 // adviseOverage tells what would have the groups known.
 func (j *judgement) adviseOverage() advice {
+	if j.provider.config.IsOIDC() {
+		return advice{
+			why: "_claim_names or hasgroups says that the token does not hold the groups",
+			mend: "have the provider write the groups into the access token itself, or let groups and roles under " + j.claimsTable() +
+				" name claims that it writes there",
+		}
+	}
 	a := advice{
 		why: "the token carries an overage marker instead of the groups: " +
 			"Entra ID leaves them out where there are more than 200",

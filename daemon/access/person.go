@@ -21,7 +21,7 @@ type person struct {
 func personOf(claims *token.Claims, id string) *person {
 	byID := directory.Key{Authority: claims.Tenant, ID: id}
 	if entra.IsGUID(claims.Tenant) {
-		byID.ID = stateKey(id) // as claimctl users writes it, and [[user]] blocked; ids of other providers are bytes
+		byID.ID = guidKey(id) // see stateKey
 	}
 	if claims.ObjectID == "" || claims.ObjectID == byID.ID {
 		hash := byID.Hash()

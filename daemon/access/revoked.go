@@ -29,8 +29,12 @@ func revokedUntil(d *directory.Directory, hash, other directory.Hash) time.Time 
 	return until
 }
 
-// refusedAt reports whether a token issued at that time is one that was revoked. Without an iat nobody knows, so it is.
-func refusedAt(issued, until time.Time) bool { return !until.IsZero() && !issued.After(until) }
+// refusedAt reports whether a token of that date may be one that was revoked: the provider's clock may be ahead by the
+// skew, which the verifier allows, and then dates as much later what it issued before the revocation. Without a date nobody
+// knows, so it is.
+func refusedAt(issued, until time.Time, skew time.Duration) bool {
+	return !until.IsZero() && !issued.After(until.Add(skew))
+}
 
 // revocation gives the moment up to which the tokens of the caller are revoked; zero: none are, or nobody is asked.
 func (j *judgement) revocation() time.Time {
@@ -47,7 +51,7 @@ func (j *judgement) revocation() time.Time {
 
 // revoked: nobody comes in by a token that was issued before an administrator revoked the user's.
 func (j *judgement) revoked() reason.Reason {
-	if refusedAt(j.claims.IssuedAt, j.revocation()) {
+	if refusedAt(j.claims.IssuedAt, j.revocation(), j.provider.config.ClockSkew) {
 		return reason.Revoked
 	}
 	return reason.None
@@ -61,16 +65,25 @@ func (j *judgement) showRevoked(c *reason.Check) {
 	case j.provider.directory == nil || j.recalled != nil:
 		c.Got = "the directory of users was not asked"
 	case !until.IsZero():
-		c.Got = j.issuedWords() + "; revoked is what was issued up to " + moment(until)
+		c.Got = j.issuedWords() + "; revoked is " + j.revokedWords(until)
 	}
 	j.mend(c)
 }
 
 func (j *judgement) issuedWords() string {
 	if j.claims.IssuedAt.IsZero() {
-		return "without a time of issue"
+		return "issued without saying when"
 	}
 	return "issued " + moment(j.claims.IssuedAt)
+}
+
+// revokedWords tells what is refused after a revocation.
+func (j *judgement) revokedWords(until time.Time) string {
+	words := "what was issued up to " + moment(until)
+	if skew := j.provider.config.ClockSkew; skew > 0 {
+		words += ", and, as clocks may differ by clock_skew, what is dated up to " + moment(until.Add(skew))
+	}
+	return words
 }
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
@@ -79,16 +92,19 @@ func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func (j *judgement) adviseRevoked() advice {
 	until := j.revocation()
 	a := advice{
-		why:  "the token was " + j.issuedWords() + ", and claimctl users revoke refuses what was issued up to " + moment(until),
+		why:  "the token was " + j.issuedWords() + ", and claimctl users revoke refuses " + j.revokedWords(until),
 		mend: "let the user sign in again",
 	}
 	if j.claims.IssuedAt.IsZero() {
-		a.mend = "have the provider write iat; where it does not say when a token was issued, a new one is refused like an old one"
+		a.mend = "have the provider write iat or nbf; where it does not say when a token was issued, a new one is refused like an old one"
 		return a
 	}
-	if !j.provider.config.IsOIDC() {
-		a.mend += "; Entra ID dates tokens some minutes back, so that new ones pass from " + moment(passesFrom(until, BackDated)) + " on at the latest"
+	p := j.provider.config
+	if p.IsOIDC() {
+		a.mend += "; new tokens pass from " + moment(passesOf(p, until)) + " on at the latest"
+		return a
 	}
+	a.mend += "; Entra ID dates tokens some minutes back, so that new ones pass from " + moment(passesOf(p, until)) + " on at the latest"
 	return a
 }
 
@@ -98,8 +114,7 @@ func (j *judgement) revokedChallenge() *Challenge {
 	if j.claims == nil || j.provider.config.IsOIDC() || !understands(words(j.claims.Value("xms_cc"))) {
 		return nil
 	}
-	// Whole seconds, and the first that is not revoked.
-	return j.challengeFor("nbf", strconv.FormatInt(j.revocation().Unix()+1, 10))
+	return j.challengeFor("nbf", strconv.FormatInt(passesFrom(j.revocation(), j.provider.config.ClockSkew).Unix(), 10))
 }
 
 // understands reports whether the capabilities of a client hold cp1.
@@ -125,17 +140,31 @@ func (j *judgement) challengeFor(claim, wanted string) *Challenge {
 	}
 }
 
-// PassesFrom gives the moment from which on new tokens of that authority pass for certain after a revocation.
+// PassesFrom gives the moment from which on new tokens of that authority pass after a revocation, whichever of its
+// providers takes them, as long as the provider's clock is not behind claimd's. One that is not Entra ID
+// must write iat or nbf for that.
 func PassesFrom(cfg *config.Config, authority string, notBefore time.Time) time.Time {
+	var latest time.Time
 	for i := range cfg.Providers {
-		if p := &cfg.Providers[i]; p.IsOIDC() && authority == p.Issuer {
-			return passesFrom(notBefore, 0)
+		p := &cfg.Providers[i]
+		if passes := passesOf(p, notBefore); p.UserAuthority() == authority && passes.After(latest) {
+			latest = passes
 		}
 	}
-	return passesFrom(notBefore, BackDated)
+	if latest.IsZero() { // nobody's tokens are taken
+		return passesFrom(notBefore, 0)
+	}
+	return latest
 }
 
-// passesFrom gives the first whole second that is later, for tokens that are dated back by so much at most.
-func passesFrom(notBefore time.Time, backDated time.Duration) time.Time {
-	return notBefore.Add(backDated).Truncate(time.Second).Add(time.Second)
+func passesOf(p *config.Provider, notBefore time.Time) time.Time {
+	if p.IsOIDC() {
+		return passesFrom(notBefore, p.ClockSkew)
+	}
+	return passesFrom(notBefore, p.ClockSkew+BackDated)
+}
+
+// passesFrom gives the first whole second that is later than the time after the revocation.
+func passesFrom(notBefore time.Time, after time.Duration) time.Time {
+	return notBefore.Add(after).Truncate(time.Second).Add(time.Second)
 }

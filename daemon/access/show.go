@@ -15,19 +15,25 @@ import (
 // come from a verified token, but others wrote them.
 
 func (j *judgement) showAccount(c *reason.Check) {
-	c.Want = "a [[service_account]] with the token's oid as object_id"
-	c.Got = "oid " + j.claims.ObjectID
+	c.Want, c.Got = "a [[service_account]] with the token's oid as object_id", "oid "+j.claims.ObjectID
+	if j.provider.config.IsOIDC() {
+		c.Want, c.Got = "a token for a user", "the client's own: sub is its id "+quoted(j.claims.ClientID)
+	}
 	j.mend(c)
 }
 
 func (j *judgement) showScope(c *reason.Check) {
 	c.Want = "required_scopes: " + orNone(j.provider.config.RequiredScopes)
-	name := "scp: "
-	if j.provider.config.IsOIDC() {
-		name = "scope: "
-	}
-	c.Got = name + orNone(scopeWords(j.claims.Scopes))
+	c.Got = j.scopeClaim() + ": " + orNone(scopeWords(j.claims.Scopes))
 	j.mend(c)
+}
+
+// scopeClaim names the claim that the scopes were read from: at providers that are not Entra ID, either of two.
+func (j *judgement) scopeClaim() string {
+	if j.provider.config.IsOIDC() && (j.claims.Has("scope") || !j.claims.Has("scp")) {
+		return "scope"
+	}
+	return "scp"
 }
 
 func (j *judgement) showUserID(c *reason.Check) {
@@ -43,7 +49,7 @@ func (j *judgement) showUserID(c *reason.Check) {
 func (j *judgement) showGuest(c *reason.Check) {
 	c.Want = `guests = "` + string(j.provider.config.Guests) + `"`
 	c.Got = "a member of the tenant"
-	if j.claims.Guest() {
+	if j.isGuest() {
 		c.Got = "a guest of the tenant"
 	}
 	j.mend(c)

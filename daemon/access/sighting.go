@@ -44,7 +44,7 @@ func (j *judgement) mark() uint64 {
 	names := &j.provider.config.Claims
 	maphash.WriteComparable(&h, inputs{
 		generation: j.snapshot.generation, provider: j.provider.place, caller: j.claims.Caller, standing: j.standing,
-		guest: j.claims.Guest(), refused: j.refused(), scopes: j.claims.Scopes,
+		guest: j.isGuest(), refused: j.refused(), scopes: j.claims.Scopes,
 	})
 	for _, name := range j.replayed() {
 		j.claims.Mix(&h, name)
@@ -119,7 +119,7 @@ func (j *judgement) seen(identity *mapping.Identity, groupsKnown bool) *director
 		At:       j.now.Round(0).UTC(),
 		Provider: identity.Provider,
 		App:      identity.ServiceAccount,
-		Guest:    !identity.ServiceAccount && j.claims.Guest(),
+		Guest:    !identity.ServiceAccount && j.isGuest(),
 		User:     identity.User,
 		Email:    identity.Email,
 		First:    identity.FirstName,

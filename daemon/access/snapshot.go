@@ -78,7 +78,7 @@ func Compile(cfg *config.Config, policy *mapping.Policy, providers map[string]*k
 // newProvider compiles the provider at that place of the configuration.
 func newProvider(cfg *config.Config, policy *mapping.Policy, place int, opened *keys.Provider) *provider {
 	p := &cfg.Providers[place]
-	return &provider{config: p, policy: policy.Provider(p.Name), keys: opened, place: place, off: switchedOff(cfg, p.Name), deciding: decidingOf(cfg, p)}
+	return &provider{config: p, policy: policy.Provider(p.Name), keys: opened, place: place, off: switchedOff(cfg, p), deciding: decidingOf(cfg, p)}
 }
 
 // use has the Snapshot ask the directory about users. One that asks it already is left alone: it may be judging.
@@ -125,16 +125,16 @@ func tokenProvider(cfg *config.Config, p *config.Provider, opened *keys.Provider
 }
 
 // switchedOff collects who of the provider is switched off in the configuration.
-func switchedOff(cfg *config.Config, name string) map[string]struct{} {
+func switchedOff(cfg *config.Config, p *config.Provider) map[string]struct{} {
 	off := make(map[string]struct{})
 	for _, user := range cfg.Users {
-		if user.Provider == name && user.Blocked {
-			off[stateKey(user.ID)] = struct{}{}
+		if user.Provider == p.Name && user.Blocked {
+			off[stateKey(p, user.ID)] = struct{}{}
 		}
 	}
 	for _, account := range cfg.ServiceAccounts {
-		if account.Provider == name && !account.Active {
-			off[stateKey(account.ObjectID)] = struct{}{}
+		if account.Provider == p.Name && !account.Active {
+			off[stateKey(p, account.ObjectID)] = struct{}{}
 		}
 	}
 	return off
@@ -143,8 +143,16 @@ func switchedOff(cfg *config.Config, name string) map[string]struct{} {
 // isObjectID reports whether a user is known by the object ID.
 func isObjectID(user config.ClaimName) bool { return user == "oid" || user == "/oid" }
 
-// stateKey spells an id as the set of those switched off does: GUIDs in lower case, all else as it is.
-func stateKey(id string) string {
+// stateKey spells an id as the set of those switched off does, and claimctl users: at Entra ID GUIDs in lower case, all
+// else as it is. Ids of other providers are bytes: two that differ in case are two people's.
+func stateKey(p *config.Provider, id string) string {
+	if p.IsOIDC() {
+		return id
+	}
+	return guidKey(id)
+}
+
+func guidKey(id string) string {
 	if guid, ok := entra.GUID(id); ok {
 		return guid
 	}
@@ -157,8 +165,8 @@ func (p *provider) switchedOff(id, objectID string) bool {
 	if len(p.off) == 0 {
 		return false
 	}
-	_, byID := p.off[stateKey(id)]
-	_, byObject := p.off[stateKey(objectID)]
+	_, byID := p.off[stateKey(p.config, id)]
+	_, byObject := p.off[stateKey(p.config, objectID)]
 	return byID || byObject
 }
 

@@ -64,10 +64,11 @@ type Changed struct {
 	Name     string           `json:"name,omitempty"` // first and last name
 	Before   directory.State  `json:"before"`
 	After    directory.State  `json:"after"`
-	// NotBefore and Passes are of a revocation: tokens issued up to the first are refused, and those that Entra ID issues
-	// from the second on pass, as it dates them back by some minutes.
+	// NotBefore and Passes are of a revocation: tokens issued up to the first are refused, and those that are issued from
+	// the second on pass, as clocks may differ by clock_skew, and Entra ID dates tokens back by some minutes.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	Passes    time.Time `json:"passes,omitzero"`
+	Undated   bool      `json:"undated,omitempty"` // the provider need not date its tokens; those without iat and nbf never pass
 	Blocked   bool      `json:"blocked,omitempty"` // the configuration keeps him out all the same
 	Invite    bool      `json:"invite,omitempty"`  // sign_up = "invite": who is unknown does not come in
 	Shared    bool      `json:"shared,omitempty"`  // the directory is one of several hosts

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -203,6 +204,36 @@ func (c *checker) sharedIssuers(providers []Provider) {
 	}
 }
 
+// openDefaults tells where client_ids = ["*"] and default_groups let in more than users: an application with a token of its
+// own is known by its id in sub (RFC 9068 section 2.2), which not every provider writes there (Auth0 has ID@clients).
+func (c *checker) openDefaults(config *Config) {
+	for _, p := range config.Providers {
+		if p.AnyClient && len(config.Mapping.DefaultGroups) > 0 {
+			c.notice(mapping.Path{"provider", p.Name, "client_ids"}, "list the clients that may call",
+				"lets any client call, and default_groups gives groups to whoever calls: an application by a token of its own too, "+
+					"where the provider does not write the client's id into sub")
+		}
+	}
+}
+
+// disguised finds providers that are said to be no Entra ID on the host of one that is: of its tokens, what is checked of
+// Entra ID's would not be (issuer tells Microsoft's own hosts).
+func (c *checker) disguised(providers []Provider) {
+	for _, p := range providers {
+		issuer, err := url.Parse(p.Issuer)
+		if !p.IsOIDC() || err != nil || issuer.Host == "" || entra.IsIssuerHost(issuer.Hostname()) {
+			continue
+		}
+		for _, other := range providers {
+			authority, err := url.Parse(other.AuthorityURL())
+			if err == nil && strings.EqualFold(authority.Host, issuer.Host) {
+				c.fault(mapping.Path{"provider", p.Name, "issuer"}, `write kind = "entra" with tenant_id, application_id and client_application_ids`,
+					"is on the host of provider.%s, which is Entra ID: its tokens have rules of their own (versions, guests, groups left out)", other.Name)
+			}
+		}
+	}
+}
+
 // accountsElsewhere finds service accounts of providers that have none: an application is known by the object ID that
 // Entra ID gives it.
 func (c *checker) accountsElsewhere(config *Config) {
@@ -212,32 +243,6 @@ func (c *checker) accountsElsewhere(config *Config) {
 				c.fault(mapping.Path{"service_account", i}, "applications of such a provider are refused: let them call for a user",
 					"is of provider.%s, want one of kind = \"entra\": service accounts are known by Entra ID's object ID", p.Name)
 			}
-		}
-	}
-}
-
-// borrowedObjectIDs finds local groups and roles that are named by object IDs and that any provider may name, beside a
-// provider that is not Entra ID: nothing keeps that one from writing an object ID of a tenant's into its tokens. Names
-// that are no object IDs are for mapping.Compile to tell.
-func (c *checker) borrowedObjectIDs(config *Config) {
-	other := slices.IndexFunc(config.Providers, func(p Provider) bool { return p.IsOIDC() })
-	if other < 0 || len(config.Providers) < 2 {
-		return
-	}
-	for _, part := range []struct {
-		key    string
-		locals []Local
-	}{{"groups", config.Groups}, {"roles", config.Roles}} {
-		for _, local := range part.locals {
-			values := local.Values
-			if values == nil {
-				values = []string{local.Name}
-			}
-			if local.Providers != nil || len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !entra.IsGUID(v) }) {
-				continue
-			}
-			c.fault(mapping.Path{part.key, local.Name}, "say whose tokens may name it: providers = ["+show(config.Providers[0].Name)+"]",
-				"named by object IDs: provider.%s is not Entra ID and could emit them too", config.Providers[other].Name)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type Claims struct {
 	KeyID    string
 	Scopes   string // scp (or scope of a provider that is not Entra ID): words with blanks between them; "" = none
 	Expires  time.Time
-	IssuedAt time.Time // zero where the token of a provider that is not Entra ID does not say
+	IssuedAt time.Time // iat. Of a provider that is not Entra ID nbf where iat is absent, zero where both are
 
 	members []member  // of the payload's outermost object
 	issuers [2]string // every issuer form of the tenant, v1.0 and v2.0; "" = not known

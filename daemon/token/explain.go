@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,10 +35,19 @@ func (r *run) explainAlgorithm() reason.Check {
 }
 
 func (r *run) explainNoKeyID() reason.Check {
-	return reason.Check{
+	check := reason.Check{
 		Want: "a key id (kid) in the header", Got: "none",
 		Mend: "pass on the access token exactly as the provider issued it; Entra ID names the key in every token",
 	}
+	if !r.verifier.knowsEntra() {
+		check.Mend = "have the provider name the key in its tokens; claimd tries no key that is not named"
+	}
+	return check
+}
+
+// knowsEntra reports whether a token can be Entra ID's.
+func (v *Verifier) knowsEntra() bool {
+	return slices.ContainsFunc(v.providers, func(p Provider) bool { return !p.OIDC })
 }
 
 func (r *run) explainGraphNonce() reason.Check {
@@ -95,6 +105,10 @@ func (r *run) mendIssuer() string {
 		if !p.OIDC && p.Tenant == tenant {
 			return "the tenant is that of [provider." + p.Name + "], but the issuer belongs to the cloud " + cloud + "; look at cloud and authority there"
 		}
+	}
+	if !r.verifier.knowsEntra() {
+		return "the token is of Entra ID, tenant " + tenant + "; let the client sign in at the provider of the configuration, " +
+			"or add a [provider.NAME] of kind = \"entra\" for that tenant"
 	}
 	return "the token is of the tenant " + tenant + "; let the client sign in at the tenant of tenant_id, " +
 		"or add a [provider.NAME] for that tenant"

@@ -237,6 +237,10 @@ func TestWhatBecomesOfAnOIDCToken(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	dated := wantReason(t, v, p.token(claims{"iat": nil, "nbf": now.Unix() - 7}), reason.None).Claims.IssuedAt
+	if want := time.Unix(now.Unix()-7, 0); !dated.Equal(want) {
+		t.Errorf("a token with nbf and without iat is dated %s, want %s", dated, want)
+	}
 	if !c.HasScope("reports") || c.HasScope("report") {
 		t.Error("want the words of scope, and no others")
 	}

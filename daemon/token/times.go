@@ -65,6 +65,14 @@ func (t times) contradict() bool {
 	return !t.endless && t.notBefore.After(t.expires) || !t.unbounded && t.expires.Sub(t.issued) > maxLifetime
 }
 
+// dated is when the token says that it was issued: iat, or nbf where it has no iat; zero where it has neither.
+func (t times) dated() time.Time {
+	if t.issued.IsZero() {
+		return t.notBefore
+	}
+	return t.issued
+}
+
 // expiry is exp in whole seconds, never later than exp itself; zero where there is none.
 func (t times) expiry() time.Time {
 	if t.endless {

@@ -122,18 +122,25 @@ func (r *run) scanPayload() bool {
 	if isForGraph(r.unverified.aud) {
 		return r.fail(reason.GraphToken, (*run).explainGraphAudience)
 	}
-	r.pass(reason.GraphToken, "")
 	return true
+}
+
+// passGraph records that the token is not for Microsoft Graph, where it may be Entra ID's: no other provider issues any.
+func (r *run) passGraph() {
+	if r.trace == nil || r.provider != nil && r.provider.OIDC || !r.verifier.knowsEntra() {
+		return
+	}
+	r.pass(reason.GraphToken, "")
 }
 
 // checkIssuer picks the provider.
 func (r *run) checkIssuer(ctx context.Context) bool {
 	known := r.pick()
-	if !known && r.wake(ctx) {
-		known = r.pick()
-		if !known && len(r.asleep()) > 0 {
-			return r.fail(reason.KeysUnavailable, (*run).explainAsleep)
-		}
+	woken := !known && r.wake(ctx)
+	known = known || woken && r.pick()
+	r.passGraph()
+	if woken && !known && len(r.asleep()) > 0 {
+		return r.fail(reason.KeysUnavailable, (*run).explainAsleep)
 	}
 	if !known {
 		return r.fail(reason.Issuer, (*run).explainIssuer)
@@ -254,7 +261,7 @@ func (r *run) checkTimes() bool {
 	if r.times, why, r.problem = readTimes(r.claims, r.provider.OIDC, r.answered); why != reason.None {
 		return r.fail(why, (*run).explainNoTime)
 	}
-	r.claims.Expires, r.claims.IssuedAt = r.times.expiry(), r.times.issued
+	r.claims.Expires, r.claims.IssuedAt = r.times.expiry(), r.times.dated()
 	skew := r.provider.Skew
 	return r.hold(!r.times.expired(r.now, skew), reason.Expired, (*run).explainExpired) &&
 		r.hold(!r.times.notYetValid(r.now, skew), reason.NotYetValid, (*run).explainNotYetValid) &&
