@@ -142,24 +142,6 @@ func TestNoSubCanMakeAUserNameOfAnotherProvider(t *testing.T) {
 	wantLoadFault(t, besideOpenID(w, o, "", `user_prefix = "`+adaObject[:2]+`"`, both), `a user here can have the same user name as one of provider "contoso"`)
 }
 
-// Fabrikam's administrators write app roles as they like, and one of theirs was the object ID by which contoso's operators
-// are named here: it made them operators. Object IDs need no `providers` only where no tenant can write another's.
-func TestATenantsAppRoleIsNoObjectIDOfAnotherTenant(t *testing.T) {
-	w := newWorld(t)
-	p := plan{
-		provider: `user_prefix = "c:"`, groups: `Analysts = { providers = ["contoso", "fabrikam"] }`, roles: someGroupID + ` = "Operators"`,
-		more: w.second(`user_prefix = "f:"`) + "[provider.fabrikam.claims]\nroles = \"roles\"\n",
-	}
-	wantLoadFault(t, p.text(w.contoso), `named by object IDs: provider.fabrikam reads roles from the claim "roles", which could hold them too`)
-	p.roles = someGroupID + ` = { providers = ["contoso"] }`
-	c := w.own(t, p)
-	got := c.ask(t, w.mint(t, w.fabrikam, entratest.Request{User: "ada", Claims: claims{"roles": []string{someGroupID}}}))
-	if got.status != 200 || got.header.Get("Remote-Roles") != "" {
-		t.Errorf("an app role of fabrikam's: got %s with the roles %q", got, got.header.Get("Remote-Roles"))
-	}
-	c.ask(t, w.ada(t, claims{"groups": []string{"Analysts", someGroupID}})).want(t, "contoso's group", "200 groups=Analysts roles="+someGroupID)
-}
-
 // explain tells Ada's administrator which line would let her in. With two providers that line was a fault, for a name and,
 // beside an OpenID provider, for an object ID.
 func TestTheLinesThatExplainShowsAreNoFaultWithTwoProviders(t *testing.T) {

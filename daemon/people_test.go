@@ -421,7 +421,7 @@ func TestWhomAnAdministratorMeansAtAnOpenIDProvider(t *testing.T) {
 // Beside an OpenID provider, or one of whose tokens app roles are read, an object ID is no proof of whose group it is, and a
 // line that names one without its providers is a fault: the very line that claimctl unmatched printed.
 func TestTheLinesToPasteNameTheProvidersOfObjectIDs(t *testing.T) {
-	const jump = "[provider.jump]\nkind = \"oidc\"\nissuer = \"https://one.example/\"\naudiences = [\"api\"]\nclient_ids = [\"*\"]\n"
+	const jump = "[provider.jump]\nkind = \"oidc\"\nissuer = \"https://one.example/\"\naudiences = [\"api\"]\nclient_ids = [\"*\"]\nuser_prefix = \"j:\"\n"
 	const alone, named = adaID + ` = ""`, adaID + ` = { providers = ["north"] }`
 	for name, test := range map[string]struct{ text, group, role string }{
 		"one provider":              {north, alone, alone},

@@ -21,7 +21,8 @@ func newGuardedSite(t *testing.T) *site {
 	t.Helper()
 	directory := contoso()
 	directory.APIs[0].OptionalClaims = append(directory.APIs[0].OptionalClaims, "xms_cc")
-	return newSite(t, directory, "[server]\n", `[[route]]
+	return newSite(t, directory, "authority =", `clock_skew = "1s"
+authority =`, "[server]\n", `[[route]]
 match = "/strict/"
 acrs = "c1"
 [[route]]
@@ -122,10 +123,10 @@ func TestMSALForGoMeetsAClaimsChallenge(t *testing.T) {
 		t.Fatal(err)
 	}
 	from, err := strconv.ParseInt(asked.AccessToken.NotBefore.Value, 10, 64)
-	if err != nil || from != changed.NotBefore.Unix()+1 {
-		t.Fatalf("the challenge wants %s, want a token from the second after %s on", claims, changed.NotBefore)
+	if err != nil || from != changed.NotBefore.Add(time.Second).Unix()+1 {
+		t.Fatalf("the challenge wants %s, want a token from the second after %s and clock_skew on", claims, changed.NotBefore)
 	}
-	time.Sleep(time.Until(time.Unix(from, 0))) // a second at most: the fake tenant dates nothing back
+	time.Sleep(time.Until(time.Unix(from, 0))) // two seconds at most: the fake tenant dates nothing back
 	if status, reason, _ := s.visit(t, again(public.WithClaims(claims)), "/"); status != http.StatusOK {
 		t.Errorf("with what the challenge asks for: got %d %s", status, reason)
 	}
