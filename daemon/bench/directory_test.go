@@ -56,14 +56,15 @@ func serveGate(file string, role string) error {
 			return err
 		}
 	}
-	server := gateway.NewServer(gateway.Handler(access.NewGate(loaded.Snapshot(providers, 1), options)))
+	gate := access.NewGate(loaded.Snapshot(providers, 1), options)
+	server := gateway.NewServer(gateway.Handler(gate))
 	server.WriteTimeout = 10 * time.Second
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	fmt.Println(listener.Addr())
-	return server.Serve(listener)
+	return gateway.NewFront(gate, server, nil).Serve(gateway.Raw(listener))
 }
 
 func startGate(t *testing.T, d *tenant, role string) *server {
