@@ -119,6 +119,7 @@ func (d *daemon) start(ctx context.Context, loaded *Loaded, seen string, given *
 	}, d.pace, d.options.Systemd, given)
 	change, err := d.doors.prepare(loaded.Config)
 	if err != nil {
+		d.graphs.close()
 		d.opaques.close()
 		d.ring.Close()
 		d.closeDirectory()
